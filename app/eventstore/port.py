@@ -1,0 +1,98 @@
+"""The event store as a port: what is appended, what comes back, and what every store can do."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from app.kernel.event import NewEvent, RecordedEvent
+
+ANY = None
+"""Expected version: the writer does not care."""
+NO_STREAM = 0
+"""Expected version: the stream has no event yet."""
+
+
+class StreamAppend(Struct, frozen=True):
+    """Events for one stream, in order, and the version that the writer expects it to have."""
+
+    stream: str
+    events: tuple[NewEvent, ...]
+    expected_version: int | None = ANY
+
+
+class Append(Struct, frozen=True):
+    """What is appended all or nothing: one stream or several."""
+
+    streams: tuple[StreamAppend, ...]
+    fingerprint: str | None = None
+    """Compared with the recorded one when the first event's id is recorded already."""
+
+
+class AppendedEvent(Struct, frozen=True):
+    """Where an event came to stand."""
+
+    event_id: UUID
+    type: str
+    stream: str
+    version: int
+    position: int
+
+
+class Appended(Struct, frozen=True):
+    """The outcome of an append, in the order of its events."""
+
+    events: tuple[AppendedEvent, ...]
+    repeated: bool = False
+    """Whether it had been recorded before, and this call changed nothing."""
+
+
+class EventStore(Protocol):
+    """An append-only log of events in streams.
+
+    Positions are dense and become visible in order, so a reader that remembers the last position
+    it has seen misses nothing and sees nothing twice.
+    """
+
+    async def append(self, append: Append) -> Appended:
+        """Record the events, all or nothing, and answer after they are durable.
+
+        Raises `WrongExpectedVersion`, `IdempotencyConflict` (the first event's id is recorded with
+        another fingerprint), `UnstorableValue`, or `StoreUnavailable`, after which it is unknown
+        whether the events were recorded and sending the same ids again is safe.
+        """
+        ...
+
+    async def append_many(self, appends: Sequence[Append]) -> Sequence[Appended | Exception]:
+        """Record each append alone, in order, as one group; an outcome or its error for each."""
+        ...
+
+    async def read_stream(
+        self, stream: str, *, after_version: int = 0, limit: int | None = None
+    ) -> Sequence[RecordedEvent]:
+        """Events of one stream, by version; none when there is no such stream."""
+        ...
+
+    async def read_log(
+        self, *, after: int, limit: int, customer_ids: Sequence[str] | None = None
+    ) -> Sequence[RecordedEvent]:
+        """Events of the log after a position (exclusive), ascending; some customers' if given."""
+        ...
+
+    async def head(self) -> int:
+        """The last position of the log; 0 when it is empty."""
+        ...
+
+    async def find(self, event_id: UUID) -> RecordedEvent | None:
+        """The event with this id, if it is recorded."""
+        ...
+
+    def follow(self, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """Batches of the log after a position, for ever; waits where the log ends."""
+        ...
+
+    async def now(self) -> datetime:
+        """The store's time (`clock_now()`)."""
+        ...

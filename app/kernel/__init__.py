@@ -1,0 +1,1 @@
+"""The vocabulary that every part shares: events, commands, deciders, ids, errors. Pure."""

@@ -1,0 +1,69 @@
+"""Names of customers, streams and events: which are valid, and how they are made."""
+
+import hashlib
+import re
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from app.kernel.errors import InvalidInput
+
+MAX_ID_CHARACTERS = 200
+
+_FORBIDDEN = re.compile(r"[/\\?#%]")
+_UUID_FIELDS_MASK = ~((0xF << 76) | (0x3 << 62))
+_UUID8_FIELDS = (0x8 << 76) | (0x2 << 62)
+
+
+def check_id(value: str, *, field: str) -> str:
+    """The id itself when it may stand in a path and a stream name, else `InvalidInput`.
+
+    1 to 200 printable characters without ``/ \\ ? # %``; not ``.`` or ``..``.
+    """
+    if not 1 <= len(value) <= MAX_ID_CHARACTERS:
+        raise InvalidInput(f"an id has 1 to {MAX_ID_CHARACTERS} characters", field=field)
+    if not value.isprintable() or value in {".", ".."} or _FORBIDDEN.search(value):
+        raise InvalidInput(r"an id is printable, without / \ ? # %, not . or ..", field=field)
+    return value
+
+
+def check_customer_id(value: str, *, field: str = "customer_id") -> str:
+    """A customer's id. One that begins with ``~`` is refused: those are anonymous ids."""
+    if value.startswith("~"):
+        raise InvalidInput("a customer id does not begin with ~", field=field)
+    return check_id(value, field=field)
+
+
+def check_anonymous_id(value: str, *, field: str = "anonymous_id") -> str:
+    """An anonymous id as its sender knows it, one character shorter than a customer's."""
+    check_id(value, field=field)
+    if len(value) == MAX_ID_CHARACTERS:
+        raise InvalidInput(
+            f"an anonymous id has 1 to {MAX_ID_CHARACTERS - 1} characters", field=field
+        )
+    return value
+
+
+def anonymous(anonymous_id: str) -> str:
+    """The id that a visitor's events stand under: no customer can have it."""
+    return f"~{anonymous_id}"
+
+
+def stream_name(category: str, thing_id: str) -> str:
+    """The stream of one thing, such as ``order-42``."""
+    return f"{category}-{thing_id}"
+
+
+def new_event_id() -> UUID:
+    """A fresh, time-ordered id (RFC 9562, version 7)."""
+    return uuid7()
+
+
+def derived_event_id(source: str, kind: str, key: str, ordinal: int) -> UUID:
+    """The id that the same source, kind, key and ordinal always give (RFC 9562, version 8).
+
+    Sending a thing again therefore meets the event that it made the first time.
+    """
+    name = "\x1f".join((source, kind, str(ordinal), key)).encode()
+    number = int.from_bytes(hashlib.sha256(name).digest()[:16])
+    return UUID(int=number & _UUID_FIELDS_MASK | _UUID8_FIELDS)

@@ -1,0 +1,9 @@
+"""Fixtures that every kind of test may use."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, as the processes do."""
+    return "asyncio"
