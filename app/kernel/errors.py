@@ -1,4 +1,4 @@
-"""Every error of ours. A class's docstring is its message when none is given; none knows of HTTP."""
+"""Every error of ours. A class's docstring is its default message; none knows of HTTP."""
 
 import re
 from typing import ClassVar

@@ -16,9 +16,9 @@ _UUID8_FIELDS = (0x8 << 76) | (0x2 << 62)
 
 
 def check_id(value: str, *, field: str) -> str:
-    """The id itself when it may stand in a path and a stream name, else `InvalidInput`.
+    r"""The id itself when it may stand in a path and a stream name, else `InvalidInput`.
 
-    1 to 200 printable characters without ``/ \\ ? # %``; not ``.`` or ``..``.
+    1 to 200 printable characters without ``/ \ ? # %``; not ``.`` or ``..``.
     """
     if not 1 <= len(value) <= MAX_ID_CHARACTERS:
         raise InvalidInput(f"an id has 1 to {MAX_ID_CHARACTERS} characters", field=field)
