@@ -1,0 +1,311 @@
+"""What may happen to a customer, and to an identity that at most one customer has at a time."""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, assert_never
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from app.kernel.decider import Decider
+from app.kernel.errors import Refused, UnknownEvent
+from app.kernel.event import Event
+from app.modules.customers.events import (
+    ConsentRecorded,
+    ConsentWithdrawn,
+    CustomerRegistered,
+    CustomerTraitsChanged,
+    IdentityClaimed,
+    IdentityKind,
+    IdentityLinked,
+    IdentityReleased,
+    IdentityUnlinked,
+)
+
+MAX_TRAITS = 200
+MAX_CONSENTS = 500
+MAX_IDENTITIES = 100
+
+
+class AlreadyRegistered(Refused):
+    """The customer is registered already."""
+
+
+class TooManyTraits(Refused):
+    """A customer has at most 200 traits."""
+
+
+class TooManyConsents(Refused):
+    """A customer has at most 500 consents, given and withdrawn."""
+
+
+class TooManyIdentities(Refused):
+    """A customer has at most 100 identities."""
+
+
+class IdentityTaken(Refused):
+    """The identity belongs to another customer."""
+
+
+class Register(Struct, frozen=True):
+    """Sign a customer up; the traits are set as by `ChangeTraits`."""
+
+    traits: Mapping[str, Any]
+
+
+class ChangeTraits(Struct, frozen=True):
+    """Set the traits named and leave the others; a null removes one."""
+
+    traits: Mapping[str, Any]
+
+
+class RecordConsent(Struct, frozen=True):
+    """Note that the customer agrees to hear of a topic on a channel."""
+
+    channel: str
+    topic: str
+
+
+class WithdrawConsent(Struct, frozen=True):
+    """Note that the customer does not want to hear of a topic on a channel."""
+
+    channel: str
+    topic: str
+
+
+class LinkIdentity(Struct, frozen=True):
+    """Know the customer by an identity; goes together with `ClaimIdentity`."""
+
+    identity_id: UUID
+    kind: IdentityKind
+
+
+class UnlinkIdentity(Struct, frozen=True):
+    """Know the customer no longer by an identity; goes together with `ReleaseIdentity`."""
+
+    identity_id: UUID
+
+
+class ClaimIdentity(Struct, frozen=True):
+    """Give the identity to a customer."""
+
+    customer_id: str
+
+
+class ReleaseIdentity(Struct, frozen=True):
+    """Take the identity from a customer."""
+
+    customer_id: str
+
+
+CustomerCommand = (
+    Register | ChangeTraits | RecordConsent | WithdrawConsent | LinkIdentity | UnlinkIdentity
+)
+IdentityCommand = ClaimIdentity | ReleaseIdentity
+
+
+class Consent(Enum):
+    """What a customer last said of a topic on a channel."""
+
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
+
+
+class Customer(Struct, frozen=True):
+    """A customer, registered or not: the log may know one long before, or without, signing up."""
+
+    registered: bool = False
+    traits: Mapping[str, Any] = {}
+    consents: Mapping[tuple[str, str], Consent] = {}
+    """By channel and topic."""
+    identities: Mapping[UUID, IdentityKind] = {}
+
+
+class Unclaimed(Struct, frozen=True):
+    """An identity that nobody has."""
+
+
+class ClaimedBy(Struct, frozen=True):
+    """An identity that a customer has."""
+
+    customer_id: str
+
+
+Identity = Unclaimed | ClaimedBy
+
+
+def decide_customer(command: CustomerCommand, customer: Customer) -> Sequence[Event]:
+    """What follows from a command to a customer."""
+    match command:
+        case Register():
+            return _register(command, customer)
+        case ChangeTraits():
+            return _change_traits(command, customer)
+        case RecordConsent():
+            return _record_consent(command, customer)
+        case WithdrawConsent():
+            return _withdraw_consent(command, customer)
+        case LinkIdentity():
+            return _link_identity(command, customer)
+        case UnlinkIdentity():
+            return _unlink_identity(command, customer)
+        case _:
+            assert_never(command)
+
+
+def _register(command: Register, customer: Customer) -> Sequence[Event]:
+    if customer.registered:
+        raise AlreadyRegistered
+    _check_number_of_traits(customer.traits, command.traits)
+    return (CustomerRegistered(command.traits),)
+
+
+def _change_traits(command: ChangeTraits, customer: Customer) -> Sequence[Event]:
+    changed = {
+        name: value
+        for name, value in command.traits.items()
+        if not _same_json(value, customer.traits.get(name))
+    }
+    if not changed:
+        return ()
+    _check_number_of_traits(customer.traits, changed)
+    return (CustomerTraitsChanged(changed),)
+
+
+def _check_number_of_traits(present: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    if len(_with_traits(present, changes)) > MAX_TRAITS:
+        raise TooManyTraits
+
+
+def _record_consent(command: RecordConsent, customer: Customer) -> Sequence[Event]:
+    if not _is_news(customer, command.channel, command.topic, Consent.GIVEN):
+        return ()
+    return (ConsentRecorded(command.channel, command.topic),)
+
+
+def _withdraw_consent(command: WithdrawConsent, customer: Customer) -> Sequence[Event]:
+    """One that was never given is withdrawn too: that is how customers opt out."""
+    if not _is_news(customer, command.channel, command.topic, Consent.WITHDRAWN):
+        return ()
+    return (ConsentWithdrawn(command.channel, command.topic),)
+
+
+def _is_news(customer: Customer, channel: str, topic: str, said: Consent) -> bool:
+    before = customer.consents.get((channel, topic))
+    if before is None and len(customer.consents) >= MAX_CONSENTS:
+        raise TooManyConsents
+    return before is not said
+
+
+def _link_identity(command: LinkIdentity, customer: Customer) -> Sequence[Event]:
+    if command.identity_id in customer.identities:
+        return ()
+    if len(customer.identities) >= MAX_IDENTITIES:
+        raise TooManyIdentities
+    return (IdentityLinked(command.identity_id, command.kind),)
+
+
+def _unlink_identity(command: UnlinkIdentity, customer: Customer) -> Sequence[Event]:
+    kind = customer.identities.get(command.identity_id)
+    return () if kind is None else (IdentityUnlinked(command.identity_id, kind),)
+
+
+def evolve_customer(customer: Customer, event: Event) -> Customer:
+    """The customer after an event."""
+    match event:
+        case CustomerRegistered(traits=traits):
+            return replace(customer, registered=True, traits=_with_traits(customer.traits, traits))
+        case CustomerTraitsChanged(traits=traits):
+            return replace(customer, traits=_with_traits(customer.traits, traits))
+        case ConsentRecorded(channel=channel, topic=topic):
+            said = {(channel, topic): Consent.GIVEN}
+            return replace(customer, consents={**customer.consents, **said})
+        case ConsentWithdrawn(channel=channel, topic=topic):
+            said = {(channel, topic): Consent.WITHDRAWN}
+            return replace(customer, consents={**customer.consents, **said})
+        case IdentityLinked(identity_id=identity_id, kind=kind):
+            return replace(customer, identities={**customer.identities, identity_id: kind})
+        case IdentityUnlinked(identity_id=unlinked):
+            rest = {known: kind for known, kind in customer.identities.items() if known != unlinked}
+            return replace(customer, identities=rest)
+        case _:
+            raise UnknownEvent(f"{event.tag} is no event of a customer")
+
+
+def _with_traits(present: Mapping[str, Any], changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    together = {**present, **changes}
+    return {name: value for name, value in together.items() if value is not None}
+
+
+def _same_json(one: Any, other: Any) -> bool:
+    """Equality as JSON has it: 1 and 1.0 are one number, and true is none."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same_json(one[k], other[k]) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same_json, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def decide_identity(command: IdentityCommand, identity: Identity) -> Sequence[Event]:
+    """What follows from a command to an identity."""
+    match command:
+        case ClaimIdentity():
+            return _claim_identity(command, identity)
+        case ReleaseIdentity():
+            return _release_identity(command, identity)
+        case _:
+            assert_never(command)
+
+
+def _claim_identity(command: ClaimIdentity, identity: Identity) -> Sequence[Event]:
+    match identity:
+        case Unclaimed():
+            return (IdentityClaimed(command.customer_id),)
+        case ClaimedBy(customer_id=owner) if owner == command.customer_id:
+            return ()
+        case ClaimedBy():
+            raise IdentityTaken
+        case _:
+            assert_never(identity)
+
+
+def _release_identity(command: ReleaseIdentity, identity: Identity) -> Sequence[Event]:
+    if identity != ClaimedBy(command.customer_id):
+        return ()
+    return (IdentityReleased(command.customer_id),)
+
+
+def evolve_identity(_: Identity, event: Event) -> Identity:
+    """Whose the identity is after an event."""
+    match event:
+        case IdentityClaimed(customer_id=customer_id):
+            return ClaimedBy(customer_id)
+        case IdentityReleased():
+            return Unclaimed()
+        case _:
+            raise UnknownEvent(f"{event.tag} is no event of an identity")
+
+
+CUSTOMER: Decider[CustomerCommand, Customer] = Decider(
+    category="customer",
+    initial=Customer(),
+    decide=decide_customer,
+    evolve=evolve_customer,
+    events=(
+        CustomerRegistered,
+        CustomerTraitsChanged,
+        ConsentRecorded,
+        ConsentWithdrawn,
+        IdentityLinked,
+        IdentityUnlinked,
+    ),
+)
+
+IDENTITY: Decider[IdentityCommand, Identity] = Decider(
+    category="identity",
+    initial=Unclaimed(),
+    decide=decide_identity,
+    evolve=evolve_identity,
+    events=(IdentityClaimed, IdentityReleased),
+)
