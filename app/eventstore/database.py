@@ -1,0 +1,142 @@
+"""Connections to a store: a server, a schema, and the checks that a server must pass."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from app.kernel.errors import StoreUnavailable, UnsafeServer
+
+OLDEST_MAJOR_VERSION = 15
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+# A dead peer is noticed within about half a minute, at both ends: whoever held a lock or a row
+# when its network went away frees it then.
+_KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+_SERVER_SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+    "default_transaction_isolation": r"read\ committed",
+}
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a store is: a server and a schema. All SQL is unqualified and runs in that schema."""
+
+    url: str
+    schema: str = "tidings"
+    accept_data_loss: bool = False
+
+    def conninfo(self, **parameters: str | int) -> str:
+        """The libpq connection string whose sessions run in the store's schema."""
+        options = " ".join(
+            f"-c {name}={value}"
+            for name, value in {"search_path": self.schema, **_SERVER_SETTINGS}.items()
+        )
+        defaults: dict[str, str | int] = {
+            **_KEEPALIVE,
+            "application_name": "tidings",
+            "connect_timeout": 10,
+            "options": options,
+        }
+        return make_conninfo(self.url, **{**defaults, **parameters})
+
+    async def connect(self, **parameters: str | int) -> Connection:
+        """A new autocommitting connection. Raises `StoreUnavailable`."""
+        try:
+            return await AsyncConnection.connect(self.conninfo(**parameters), autocommit=True)
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from error
+
+    def pool(self, *, max_size: int) -> AsyncConnectionPool[Connection]:
+        """A pool, still closed, of autocommitting connections."""
+        return AsyncConnectionPool(
+            self.conninfo(),
+            kwargs={"autocommit": True},
+            min_size=1,
+            max_size=max_size,
+            open=False,
+            timeout=10,
+            max_waiting=1000,
+            check=None,
+        )
+
+    def engine(self, *, max_size: int) -> AsyncEngine:
+        """An SQLAlchemy engine for the read side; it connects when first used."""
+
+        async def connect() -> Connection:
+            return await AsyncConnection.connect(self.conninfo(), autocommit=True)
+
+        return create_async_engine(
+            "postgresql+psycopg://",
+            async_creator=connect,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=max_size,
+            max_overflow=0,
+            pool_timeout=10,
+            isolation_level="AUTOCOMMIT",
+        )
+
+
+def unavailable(error: psycopg.Error) -> StoreUnavailable:
+    """The error for callers, in one line."""
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return StoreUnavailable(f"the event store cannot be reached: {first_line}")
+
+
+async def check_server(connection: Connection, *, accept_data_loss: bool) -> None:
+    """Refuse a server that is too old, or that could lose what it has acknowledged."""
+    if connection.info.server_version // 10_000 < OLDEST_MAJOR_VERSION:
+        raise UnsafeServer(
+            f"PostgreSQL {OLDEST_MAJOR_VERSION} or newer is needed; this one is "
+            f"{connection.info.parameter_status('server_version')}"
+        )
+    cursor = await connection.execute(
+        "SELECT name FROM pg_settings WHERE setting = 'off'"
+        " AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name"
+    )
+    off = [name for (name,) in await cursor.fetchall()]
+    if off and not accept_data_loss:
+        raise UnsafeServer(
+            f"the server has {', '.join(off)} off and could lose acknowledged events; "
+            "turn it on, or set TIDINGS_ACCEPT_DATA_LOSS=true"
+        )
+
+
+@cache
+def sql(package: str, name: str) -> LiteralString:
+    """The text of ``sql/<name>.sql`` in a package: SQL stands in files, one object each."""
+    return cast(
+        "LiteralString", files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    )
+
+
+def function_definitions(package: str = "app.eventstore") -> list[LiteralString]:
+    """The ``CREATE OR REPLACE FUNCTION`` texts of a package's ``sql`` folder, by name."""
+    names = sorted(
+        entry.name.removesuffix(".sql")
+        for entry in files(package).joinpath("sql").iterdir()
+        if entry.name.endswith(".sql")
+    )
+    texts = [sql(package, name) for name in names]
+    return [text for text in texts if re.search(r"^CREATE OR REPLACE FUNCTION", text, re.M)]

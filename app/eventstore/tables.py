@@ -1,0 +1,82 @@
+"""The store's own tables. Alembic keeps a database equal to this metadata."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+events = Table(
+    "events",
+    metadata,
+    # No sequence: append_events numbers positions without holes, so a hole would be proof of loss.
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("stream", Text(collation="C"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", Text(collation="C"), nullable=False),
+    Column("schema_version", SmallInteger, nullable=False),
+    Column("customer_id", Text(collation="C")),
+    Column("data", JSONB, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("event_id"),
+    UniqueConstraint("stream", "version"),
+    CheckConstraint("position >= 1", name="position"),
+    CheckConstraint("version >= 1", name="version"),
+    Index(None, "customer_id", "position"),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("offset_by", Interval, nullable=False, server_default=text("'0'::interval")),
+    Column("one_row", Boolean, primary_key=True, server_default=text("true")),
+    CheckConstraint("one_row", name="one_row"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("consumer", Text(collation="C"), primary_key=True),
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("moved_at", DateTime(timezone=True), nullable=False),
+    Column("last_error", Text),
+)
+
+# The one place where an identity's value leaves a trace, as a digest under the store's secret: a
+# row can be erased, an event cannot. `anonymous_id` is where an anonymous visitor's entries stand.
+identities = Table(
+    "identities",
+    metadata,
+    Column("identity_id", Uuid, primary_key=True),
+    Column("kind", Text(collation="C"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("anonymous_id", Text(collation="C")),
+    UniqueConstraint("kind", "digest"),
+)

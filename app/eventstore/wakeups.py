@@ -1,0 +1,87 @@
+"""Being told that the log has grown: by the appends' notification, and by a slow poll as fallback."""
+
+import asyncio
+from datetime import timedelta
+from types import TracebackType
+
+import psycopg
+import structlog
+from psycopg.sql import SQL, Identifier
+
+from app.eventstore.database import Connection, Database
+from app.kernel.errors import StoreUnavailable
+
+RECONNECT_AFTER_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Wakeups:
+    """One listening connection of a process, shared by all in it that follow the log.
+
+    A notification is a hint: whoever waits also wakes after the poll interval, so a lost connection
+    costs latency and nothing else. Take `ticket` before looking at the log and `wait` with it
+    after finding nothing, so that what is appended between the two is not slept through.
+    """
+
+    def __init__(self, database: Database, poll_interval: timedelta) -> None:
+        """Nothing connects before the ``async with``."""
+        self._database = database
+        self._poll_interval_s = poll_interval.total_seconds()
+        self._ticket = 0
+        self._bell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Wakeups":
+        """Begin to listen."""
+        self._task = asyncio.create_task(self._listen_for_ever())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def ticket(self) -> int:
+        """What `wait` is given: it returns at once when anything has come since."""
+        return self._ticket
+
+    async def wait(self, ticket: int) -> None:
+        """Return when something was appended since the ticket, or after the poll interval."""
+        if ticket != self._ticket:
+            return
+        try:
+            async with asyncio.timeout(self._poll_interval_s):
+                await self._bell.wait()
+        except TimeoutError:
+            return
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        self._ticket += 1
+        self._bell.set()
+        self._bell = asyncio.Event()
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                async with await self._database.connect(application_name="tidings follow") as link:
+                    await self._listen(link)
+            except (psycopg.Error, StoreUnavailable) as error:
+                _log.warning("log_listener_lost", error=str(error))
+            await asyncio.sleep(RECONNECT_AFTER_S)
+
+    async def _listen(self, connection: Connection) -> None:
+        row = await (await connection.execute("SELECT log_channel()")).fetchone()
+        assert row is not None  # noqa: S101 - for the type checker: a SELECT without FROM
+        await connection.execute(SQL("LISTEN {}").format(Identifier(row[0])))
+        self.ring()  # for what was appended while nobody listened
+        async for _ in connection.notifies():
+            self.ring()

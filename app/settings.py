@@ -1,0 +1,131 @@
+"""Every setting, read once from the environment (``TIDINGS_*``) into one frozen struct."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from app.kernel.errors import InvalidInput
+
+PREFIX = "TIDINGS_"
+
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How this process runs; each field is the environment variable of the same name, upper case.
+
+    The descriptions are the reference: `docs/reference/settings.md` and ``--help`` show them.
+    """
+
+    database_url: Annotated[
+        str | None,
+        Meta(
+            description="The PostgreSQL to use (15 or newer), as a libpq URI. "
+            "Unset: the embedded one."
+        ),
+    ] = None
+    schema: Annotated[
+        str, Meta(description="The schema that holds the store; a schema is a store.")
+    ] = "tidings"
+    data_dir: Annotated[
+        Path, Meta(description="Where the embedded PostgreSQL and the store's secret live.")
+    ] = Path("~/.local/share/tidings")
+    secret: Annotated[
+        str | None,
+        Meta(
+            description="The store's secret for keyed digests, at least 32 characters. Unset: the "
+            "file `secret` in the data directory, made on first use."
+        ),
+    ] = None
+    host: Annotated[str, Meta(description="The address that the API listens on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="The port that the API listens on.")] = (
+        8000
+    )
+    workers: Annotated[int, Meta(ge=1, le=64, description="How many processes serve the API.")] = 1
+    accept_data_loss: Annotated[
+        bool,
+        Meta(
+            description="Start even on a server whose fsync, full_page_writes or "
+            "synchronous_commit is off, where a crash can lose acknowledged events."
+        ),
+    ] = False
+    log_level: Annotated[
+        str, Meta(pattern="^(debug|info|warning|error)$", description="The least level logged.")
+    ] = "info"
+    log_format: Annotated[
+        str,
+        Meta(
+            pattern="^(auto|console|json)$",
+            description="`console`, `json`, or `auto`: readable on a terminal, JSON otherwise.",
+        ),
+    ] = "auto"
+    poll_interval_ms: Annotated[
+        int,
+        Meta(
+            ge=10,
+            le=60_000,
+            description="How often a consumer looks at the log when nothing wakes it.",
+        ),
+    ] = 1000
+    min_position_timeout_ms: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=60_000,
+            description="How long a query with `min_position` waits for its read model.",
+        ),
+    ] = 5000
+    source: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            description="The name under which this API's idempotency keys are remembered.",
+        ),
+    ] = "default"
+
+
+def read_settings(environ: Mapping[str, str] | None = None, **given: object) -> Settings:
+    """The settings of the environment; what is given as an option goes before it.
+
+    Raises `InvalidInput` with the variable's name for a value that does not fit, and for a
+    ``TIDINGS_*`` variable that does not exist (a misspelt one would be ignored in silence).
+    """
+    environ = os.environ if environ is None else environ
+    fields = Settings.__struct_fields__
+    values: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable.startswith(f"{PREFIX}TEST_"):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in fields:
+            raise InvalidInput(f"there is no setting {variable}", field=variable)
+        values[name] = value
+    values |= {name: value for name, value in given.items() if value is not None}
+    settings = _converted(values)
+    if not _SCHEMA_NAME.fullmatch(settings.schema) or settings.schema.startswith("pg_"):
+        raise InvalidInput(
+            "a schema is named with up to 48 of a-z, 0-9 and _, not pg_…", field="TIDINGS_SCHEMA"
+        )
+    if settings.secret is not None and len(settings.secret) < 32:
+        raise InvalidInput("the secret has at least 32 characters", field="TIDINGS_SECRET")
+    return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
+
+
+def _converted(values: dict[str, Any]) -> Settings:
+    """Convert one by one, so that an error names its variable."""
+    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    converted = {}
+    for name, value in values.items():
+        try:
+            converted[name] = msgspec.convert(
+                value, types[name], strict=False, dec_hook=lambda of, text: of(text)
+            )
+        except (msgspec.ValidationError, TypeError, ValueError) as error:
+            raise InvalidInput(str(error), field=PREFIX + name.upper()) from None
+    return Settings(**converted)

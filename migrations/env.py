@@ -1,0 +1,63 @@
+"""Alembic's entry: the store that the TIDINGS_* settings name, in its own schema."""
+
+import re
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from app.eventstore import tables as store_tables
+from app.eventstore.database import function_definitions
+from projections import tables as projection_tables
+
+LOCK_TIMEOUT_MS = 5_000
+"""A migration that waits longer for a lock gives up, so that nobody queues behind it for long."""
+
+TARGET = [store_tables.metadata, projection_tables.metadata]
+
+_GENERATION_TABLE = re.compile(r".+_g\d+")
+
+
+def _is_ours(_object: Any, name: str | None, kind: str, reflected: bool, _compared: Any) -> bool:
+    """The tables of generations are the projections' business, and so are their indexes."""
+    return not (kind == "table" and reflected and name and _GENERATION_TABLE.fullmatch(name))
+
+
+def migrate(connection: Connection, schema: str) -> None:
+    """Run what alembic was asked for, in one transaction, with the functions as this code has them.
+
+    Functions are code: each run replaces them all, so only tables need versions.
+    """
+    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+    connection.execute(text("SET LOCAL check_function_bodies = off"))
+    psycopg_connection = connection.connection.driver_connection
+    assert psycopg_connection is not None  # noqa: S101 - for the type checker: it is open
+    for definition in function_definitions():
+        psycopg_connection.execute(definition)
+    context.configure(
+        connection=connection,
+        target_metadata=TARGET,
+        version_table_schema=schema,
+        include_object=_is_ours,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def run() -> None:
+    """Use the connection given by `tidings migrate` and the tests, else open one."""
+    if context.is_offline_mode():
+        raise SystemExit("migrations run against a server; there is no offline mode")
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        migrate(given, context.config.attributes["schema"])
+        return
+    from app.migrate import opened_store  # noqa: PLC0415 - only the bare alembic command needs it
+
+    with opened_store() as (engine, schema), engine.begin() as connection:
+        migrate(connection, schema)
+
+
+run()
