@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection
@@ -36,6 +36,8 @@ _SERVER_SETTINGS = {
     "tcp_keepalives_count": "4",
     "tcp_user_timeout": "30000",
     "default_transaction_isolation": r"read\ committed",
+    "standard_conforming_strings": "on",
+    "client_encoding": "UTF8",
 }
 
 
@@ -126,9 +128,7 @@ async def check_server(connection: Connection, *, accept_data_loss: bool) -> Non
 @cache
 def sql(package: str, name: str) -> LiteralString:
     """The text of ``sql/<name>.sql`` in a package: SQL stands in files, one object each."""
-    return cast(
-        "LiteralString", files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    )
+    return files(package).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
 def function_definitions(package: str = "app.eventstore") -> list[LiteralString]:

@@ -1,13 +1,32 @@
-"""Execute a command: load and fold its streams, decide, append, and try again after a lost race."""
+"""Execute a command: load and fold its streams, decide, append, and try again after a lost race.
 
+Folded streams are kept in memory. They may be out of date, which does no harm: an append names the
+version it was decided on, and a decision against a command is only believed after the newest events
+have been read. Commands of one process for the same stream wait for each other, so only other
+processes can win a race against them.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
+import msgspec
 from msgspec import Struct
 
-from app.eventstore.port import AppendedEvent
+from app.eventstore.codec import Codec, encode_metadata
+from app.eventstore.port import Append, AppendedEvent, EventStore, StreamAppend
 from app.kernel.decider import Decider
-from app.kernel.event import Metadata
+from app.kernel.errors import Contention, IdempotencyConflict, Refused, WrongExpectedVersion
+from app.kernel.event import Event, Metadata, NewEvent, RecordedEvent
+from app.kernel.ids import derived_event_id, new_event_id, stream_name
+
+MAX_ATTEMPTS = 10
+MAX_CACHED_STREAMS = 20_000
+PAGE_EVENTS = 1_000
 
 C = TypeVar("C")
 
@@ -22,6 +41,11 @@ class Step(Generic[C]):
     customer_id: str | None
     """Whose timeline the step's events stand on."""
 
+    @property
+    def stream(self) -> str:
+        """The stream that the command is for."""
+        return stream_name(self.decider.category, self.thing_id)
+
 
 class IdempotencyKey(Struct, frozen=True):
     """What makes a repeat recognisable: whose key it is, and of which request."""
@@ -29,6 +53,10 @@ class IdempotencyKey(Struct, frozen=True):
     source: str
     key: str
     fingerprint: str
+
+    def event_id(self, ordinal: int) -> Any:
+        """The id of the command's event with this ordinal, from 0."""
+        return derived_event_id(self.source, "command", self.key, ordinal)
 
 
 class Executed(Struct, frozen=True):
@@ -41,8 +69,23 @@ class Executed(Struct, frozen=True):
     repeated: bool = False
 
 
+class _Folded(Struct, frozen=True):
+    """A stream's state at a version, and the position of its last event."""
+
+    state: Any
+    version: int = 0
+    position: int = 0
+
+
 class Executor:
     """Runs commands against an event store."""
+
+    def __init__(self, store: EventStore, codec: Codec) -> None:
+        """Take the store and the codec of the modules' events."""
+        self._store = store
+        self._codec = codec
+        self._cache: OrderedDict[str, _Folded] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def execute(
         self,
@@ -58,4 +101,172 @@ class Executor:
         `StoreUnavailable`. A repeat under the same key answers with the original outcome, whatever
         the deciders would say today.
         """
-        raise NotImplementedError
+        async with AsyncExitStack() as held:
+            for stream in sorted({step.stream for step in steps}):
+                lock = self._locks.setdefault(stream, asyncio.Lock())
+                await held.enter_async_context(lock)
+            for attempt in range(MAX_ATTEMPTS):
+                try:
+                    return await self._attempt(
+                        steps, metadata, key, expected_version, refresh=attempt > 0
+                    )
+                except _LostRace:
+                    continue
+        raise Contention
+
+    async def _attempt(
+        self,
+        steps: Sequence[Step[Any]],
+        metadata: Metadata,
+        key: IdempotencyKey | None,
+        expected_version: int | None,
+        *,
+        refresh: bool,
+    ) -> Executed:
+        folded = [await self._load(step, refresh=refresh) for step in steps]
+        try:
+            decided = _decide(steps, folded, expected_version)
+        except (Refused, WrongExpectedVersion):
+            if not refresh:
+                raise _LostRace from None
+            if original := await self._original(steps[0].stream, folded[0], key):
+                return original
+            raise
+        if not any(decided):
+            if not refresh:
+                raise _LostRace
+            original = await self._original(steps[0].stream, folded[0], key)
+            return original or Executed(steps[0].stream, folded[0].version, folded[0].position, ())
+        append = self._append_of(steps, folded, decided, metadata, key)
+        try:
+            appended = await self._store.append(append)
+        except WrongExpectedVersion:
+            raise _LostRace from None
+        if appended.repeated and (
+            original := await self._original(steps[0].stream, folded[0], key)
+        ):
+            return original
+        after = self._evolve(steps, folded, decided, appended.events)
+        return Executed(
+            steps[0].stream,
+            after.version,
+            appended.events[-1].position,
+            appended.events,
+            appended.repeated,
+        )
+
+    async def _load(self, step: Step[Any], *, refresh: bool) -> _Folded:
+        """The stream folded, from memory when that may do, else with its newest events."""
+        stream = step.stream
+        cached = self._cache.get(stream)
+        if cached is not None and not refresh:
+            self._cache.move_to_end(stream)
+            return cached
+        folded = cached or _Folded(step.decider.initial)
+        while True:
+            page = await self._store.read_stream(
+                stream, after_version=folded.version, limit=PAGE_EVENTS
+            )
+            if page:
+                state = step.decider.fold(map(self._codec.decode, page), folded.state)
+                folded = _Folded(state, page[-1].version, page[-1].position)
+            if len(page) < PAGE_EVENTS:
+                self._remember(stream, folded)
+                return folded
+
+    def _append_of(
+        self,
+        steps: Sequence[Step[Any]],
+        folded: Sequence[_Folded],
+        decided: Sequence[Sequence[Event]],
+        metadata: Metadata,
+        key: IdempotencyKey | None,
+    ) -> Append:
+        fingerprint = key.fingerprint if key else None
+        encoded = encode_metadata(msgspec.structs.replace(metadata, fingerprint=fingerprint))
+        streams = []
+        ordinal = 0
+        for step, before, events in zip(steps, folded, decided, strict=True):
+            new_events = []
+            for event in events:
+                new_events.append(
+                    NewEvent(
+                        event_id=key.event_id(ordinal) if key else new_event_id(),
+                        type=event.tag,
+                        data=self._codec.encode(event),
+                        metadata=encoded,
+                        schema_version=event.schema_version,
+                        customer_id=step.customer_id,
+                    )
+                )
+                ordinal += 1
+            if new_events:
+                streams.append(StreamAppend(step.stream, tuple(new_events), before.version))
+        return Append(tuple(streams), fingerprint)
+
+    def _evolve(
+        self,
+        steps: Sequence[Step[Any]],
+        folded: Sequence[_Folded],
+        decided: Sequence[Sequence[Event]],
+        appended: Sequence[AppendedEvent],
+    ) -> _Folded:
+        """Keep the streams as they are now; answers the first step's."""
+        remaining = list(appended)
+        after: list[_Folded] = []
+        for step, before, events in zip(steps, folded, decided, strict=True):
+            state = step.decider.fold(events, before.state)
+            here, remaining = remaining[: len(events)], remaining[len(events) :]
+            position = here[-1].position if here else before.position
+            after.append(_Folded(state, before.version + len(events), position))
+            self._remember(step.stream, after[-1])
+        return after[0]
+
+    async def _original(
+        self, stream: str, folded: _Folded, key: IdempotencyKey | None
+    ) -> Executed | None:
+        """What the key's first request was answered, from the events that it recorded.
+
+        They stand side by side in the log, for they were appended in one call.
+        """
+        first = await self._store.find(key.event_id(0)) if key else None
+        if key is None or first is None:
+            return None
+        if msgspec.json.decode(first.metadata, type=Metadata).fingerprint != key.fingerprint:
+            raise IdempotencyConflict
+        events: list[RecordedEvent] = []
+        for event in await self._store.read_log(after=first.position - 1, limit=PAGE_EVENTS):
+            if event.event_id != key.event_id(len(events)):
+                break
+            events.append(event)
+        version = max((e.version for e in events if e.stream == stream), default=folded.version)
+        return Executed(
+            stream,
+            version,
+            events[-1].position,
+            tuple(
+                AppendedEvent(e.event_id, e.type, e.stream, e.version, e.position) for e in events
+            ),
+            repeated=True,
+        )
+
+    def _remember(self, stream: str, folded: _Folded) -> None:
+        self._cache[stream] = folded
+        self._cache.move_to_end(stream)
+        if len(self._cache) > MAX_CACHED_STREAMS:
+            self._cache.popitem(last=False)
+
+
+class _LostRace(Exception):
+    """What was decided on may be out of date: read the newest events and decide again."""
+
+
+def _decide(
+    steps: Sequence[Step[Any]], folded: Sequence[_Folded], expected_version: int | None
+) -> list[Sequence[Event]]:
+    if expected_version is not None and folded[0].version != expected_version:
+        raise WrongExpectedVersion(steps[0].stream, expected_version, folded[0].version)
+    return [
+        step.decider.decide(step.command, before.state)
+        for step, before in zip(steps, folded, strict=True)
+    ]

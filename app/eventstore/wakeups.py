@@ -1,4 +1,4 @@
-"""Being told that the log has grown: by the appends' notification, and by a slow poll as fallback."""
+"""Being told that the log has grown: by the appends' notification, or else by a slow poll."""
 
 import asyncio
 from datetime import timedelta

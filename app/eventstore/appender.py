@@ -1,0 +1,292 @@
+"""The appender: one writer a process, which sends whatever has queued up as one group.
+
+Natural batching: while a group is on its way the next one gathers, so groups grow with the load and
+a lone append never waits for company. Every caller is answered after its own commit.
+
+When the connection is lost in the middle, nobody knows whether the group was committed. Its event
+ids were chosen before it was sent, so it is sent again: what was recorded is found again, the rest
+is recorded now.
+"""
+
+import asyncio
+import random
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from time import perf_counter
+from types import TracebackType
+
+import msgspec
+import psycopg
+import structlog
+from msgspec import Struct
+
+from app.eventstore.database import Connection, Database, check_server, unavailable
+from app.eventstore.groups import Waiting, encode_group, halves, take_group
+from app.eventstore.port import Append, Appended, AppendedEvent
+from app.kernel.errors import (
+    IdempotencyConflict,
+    StoreUnavailable,
+    TidingsError,
+    UnstorableValue,
+    WrongExpectedVersion,
+)
+from app.kernel.metrics import UNMEASURED, Histogram
+
+MAX_QUEUED_EVENTS = 50_000
+MAX_KNOWN_STREAMS = 100_000
+GIVE_UP_AFTER = timedelta(seconds=20)
+LOCK_TIMEOUT_MS = 10_000
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class _Refusal(Struct, frozen=True):
+    append: int
+    event_id: str
+    position: int | None
+    version: int
+    fingerprint: str | None
+
+
+_refusals = msgspec.json.Decoder(list[_Refusal])
+
+
+class Appender:
+    """Appends to one store over one connection. Use it as an async context."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        group_events: Histogram = UNMEASURED,
+        group_seconds: Histogram = UNMEASURED,
+    ) -> None:
+        """Nothing connects before the ``async with``."""
+        self._database = database
+        self._group_events = group_events
+        self._group_seconds = group_seconds
+        self._queue: deque[Waiting] = deque()
+        self._queued_events = 0
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._known_versions: OrderedDict[str, int] = OrderedDict()
+
+    async def __aenter__(self) -> "Appender":
+        """Connect, and refuse a server that could lose events."""
+        self._connection = await self._connect()
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish what is queued, then close."""
+        if self._task is None:
+            return
+        await self._idle.wait()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._disconnect()
+
+    def submit(self, appends: Sequence[Append]) -> list[asyncio.Future[Appended]]:
+        """Queue appends that travel as one group where the rules allow; a future for each.
+
+        Raises `StoreUnavailable` when too many wait already: better refused early than late.
+        """
+        events = sum(len(part.events) for append in appends for part in append.streams)
+        if self._queued_events + events > MAX_QUEUED_EVENTS:
+            raise StoreUnavailable("too many events wait to be recorded")
+        loop = asyncio.get_running_loop()
+        unit_events = events
+        futures: list[asyncio.Future[Appended]] = []
+        for append in appends:
+            waiting = Waiting(append, loop.create_future(), unit_events)
+            waiting.encode(self._known_versions)
+            self._queue.append(waiting)
+            futures.append(waiting.answer)
+            unit_events = 0
+        self._queued_events += events
+        self._wake.set()
+        self._idle.clear()
+        return futures
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            while self._queue:
+                group = take_group(self._queue)
+                try:
+                    await self._send(group)
+                except Exception as error:  # whoever waits is told; the next group goes on
+                    _log.exception("append_failed")
+                    _fail(group, StoreUnavailable(f"the append failed: {type(error).__name__}"))
+                finally:
+                    self._queued_events -= sum(len(waiting.records) for waiting in group)
+            self._wake.clear()
+            self._idle.set()
+
+    async def _send(self, group: list[Waiting]) -> None:
+        """Append a group; on a value that PostgreSQL refuses, its halves, down to the culprit."""
+        try:
+            answer = await self._call_until_answered(group)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(group) == 1:
+                _fail(group, UnstorableValue(_first_line(error), field="data"))
+                return
+            for half in halves(group):
+                await self._send(half)
+        except TidingsError as error:
+            _fail(group, error)
+        else:
+            self._deliver(group, *answer)
+
+    async def _call_until_answered(
+        self, group: list[Waiting]
+    ) -> tuple[int | None, list[int], list[_Refusal]]:
+        deadline = perf_counter() + GIVE_UP_AFTER.total_seconds()
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                async with asyncio.timeout(deadline - perf_counter()):
+                    if self._connection is None:
+                        self._connection = await self._connect()
+                    return await self._call(self._connection, group)
+            except (psycopg.DataError, psycopg.IntegrityError):
+                raise
+            except (psycopg.Error, StoreUnavailable, TimeoutError, OSError) as error:
+                await self._disconnect()
+                for waiting in group:
+                    waiting.sent = True
+                    waiting.encode({})
+                if perf_counter() + pause_s > deadline:
+                    raise _as_unavailable(error) from error
+                _log.warning("append_retried", error=_first_line(error))
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _call(
+        self, connection: Connection, group: list[Waiting]
+    ) -> tuple[int | None, list[int], list[_Refusal]]:
+        """One statement, sent as one simple-protocol message: it commits by itself.
+
+        The extended protocol commits at a Sync message that a stalled client could withhold, the
+        lock held meanwhile (PostgreSQL manual, "Message Flow"). Quotes are all there is to escape:
+        the connection has standard_conforming_strings on, and the server checks the encoding.
+        """
+        started = perf_counter()
+        request = encode_group(group).replace(b"'", b"''")
+        cursor = await connection.execute(
+            b"SELECT first_position, versions, refusals::text FROM append_events('%s')" % request
+        )
+        row = await cursor.fetchone()
+        assert row is not None  # noqa: S101 - for the type checker: the function answers one row
+        self._group_events.observe(sum(len(waiting.records) for waiting in group))
+        self._group_seconds.observe(perf_counter() - started)
+        first_position, versions, refusals = row
+        return first_position, versions or [], _refusals.decode(refusals) if refusals else []
+
+    def _deliver(
+        self,
+        group: list[Waiting],
+        first_position: int | None,
+        versions: list[int],
+        refusals: list[_Refusal],
+    ) -> None:
+        refused: dict[int, list[_Refusal]] = {}
+        for refusal in refusals:
+            refused.setdefault(refusal.append, []).append(refusal)
+        position = first_position or 0
+        remaining = iter(versions)
+        for number, waiting in enumerate(group):
+            if number in refused:
+                waiting.resolve(_refused_outcome(waiting, refused[number]))
+                continue
+            events = []
+            for part in waiting.append.streams:
+                for event in part.events:
+                    version = next(remaining)
+                    events.append(
+                        AppendedEvent(event.event_id, event.type, part.stream, version, position)
+                    )
+                    position += 1
+                self._remember(part.stream, version)
+            waiting.resolve(Appended(tuple(events)))
+
+    def _remember(self, stream: str, version: int) -> None:
+        self._known_versions[stream] = version
+        self._known_versions.move_to_end(stream)
+        if len(self._known_versions) > MAX_KNOWN_STREAMS:
+            self._known_versions.popitem(last=False)
+
+    async def _connect(self) -> Connection:
+        connection = await self._database.connect(application_name="tidings append")
+        try:
+            await check_server(connection, accept_data_loss=self._database.accept_data_loss)
+            await connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(Exception):
+                await self._connection.close()
+            self._connection = None
+        # The server that comes back may be one that had not seen the last events.
+        self._known_versions.clear()
+
+
+def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:
+    """Why an append was refused: it is recorded already, or a stream is at another version."""
+    by_id = {refusal.event_id: refusal for refusal in refusals}
+    events = [
+        (event, part, by_id[str(event.event_id)])
+        for part in waiting.append.streams
+        for event in part.events
+    ]
+    if any(refusal.position is not None for _, _, refusal in events):
+        if events[0][2].fingerprint != waiting.append.fingerprint or events[0][2].position is None:
+            return IdempotencyConflict()
+        return Appended(
+            tuple(
+                AppendedEvent(
+                    event.event_id, event.type, part.stream, refusal.version, refusal.position
+                )
+                for event, part, refusal in events
+                if refusal.position is not None
+            ),
+            # Ids that no caller could have sent before were recorded by our own lost attempt.
+            repeated=not (waiting.sent and waiting.append.fingerprint is None),
+        )
+    for _, part, refusal in events:
+        if part.expected_version is not None and refusal.version != part.expected_version:
+            return WrongExpectedVersion(part.stream, part.expected_version, refusal.version)
+    return StoreUnavailable("the append was refused for no reason that still holds")
+
+
+def _fail(group: Sequence[Waiting], error: Exception) -> None:
+    for waiting in group:
+        waiting.resolve(error)
+
+
+def _as_unavailable(error: Exception) -> TidingsError:
+    if isinstance(error, StoreUnavailable):
+        return error
+    if isinstance(error, psycopg.Error):
+        return unavailable(error)
+    return StoreUnavailable("the event store does not answer")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,154 @@
+"""The event store on PostgreSQL."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from msgspec import Raw
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from app.eventstore.appender import Appender
+from app.eventstore.database import Connection, Database, unavailable
+from app.eventstore.port import Append, Appended
+from app.eventstore.upcasting import Upcaster, upcast_columns
+from app.eventstore.wakeups import Wakeups
+from app.kernel.errors import StoreUnavailable
+from app.kernel.event import RecordedEvent
+from app.kernel.metrics import UNMEASURED, Histogram
+
+MAX_BATCH_EVENTS = 1_000
+
+
+class PostgresEventStore:
+    """Appends through the process's one appender, reads through a pool. See `EventStore`."""
+
+    def __init__(
+        self,
+        appender: Appender,
+        pool: AsyncConnectionPool[Connection],
+        wakeups: Wakeups,
+        upcasters: Sequence[Upcaster] = (),
+    ) -> None:
+        """Take what is opened and closed elsewhere; old payloads are upcast as they are read."""
+        self._appender = appender
+        self._pool = pool
+        self._wakeups = wakeups
+        upcast = upcast_columns(upcasters)
+        self._select = (
+            "SELECT position, event_id, stream, version, type,"
+            f" {upcast.schema_version}, customer_id, ({upcast.data})::text,"
+            " metadata::text, occurred_at, recorded_at FROM events"
+        )
+
+    async def append(self, append: Append) -> Appended:
+        """See `EventStore.append`."""
+        return await self._appender.submit((append,))[0]
+
+    async def append_many(self, appends: Sequence[Append]) -> list[Appended | Exception]:
+        """See `EventStore.append_many`."""
+        outcomes: list[Appended | Exception] = []
+        for future in self._appender.submit(appends):
+            try:
+                outcomes.append(await future)
+            except Exception as error:  # each append has its own outcome
+                outcomes.append(error)
+        return outcomes
+
+    async def read_stream(
+        self, stream: str, *, after_version: int = 0, limit: int | None = None
+    ) -> list[RecordedEvent]:
+        """See `EventStore.read_stream`."""
+        return await self._read(
+            "WHERE stream = %s AND version > %s ORDER BY version LIMIT %s",
+            (stream, after_version, limit),
+        )
+
+    async def read_log(
+        self, *, after: int, limit: int, customer_ids: Sequence[str] | None = None
+    ) -> list[RecordedEvent]:
+        """See `EventStore.read_log`."""
+        if customer_ids is None:
+            return await self._read(
+                "WHERE position > %s ORDER BY position LIMIT %s", (after, limit)
+            )
+        # One index range a customer: a single condition over several reads them all and sorts.
+        batches = [
+            await self._read(
+                "WHERE customer_id = %s AND position > %s ORDER BY position LIMIT %s",
+                (customer_id, after, limit),
+            )
+            for customer_id in dict.fromkeys(customer_ids)
+        ]
+        events = [event for batch in batches for event in batch]
+        return sorted(events, key=lambda event: event.position)[:limit]
+
+    async def head(self) -> int:
+        """See `EventStore.head`."""
+        rows = await self._fetch("SELECT coalesce(max(position), 0) FROM events", ())
+        head: int = rows[0][0]
+        return head
+
+    async def find(self, event_id: UUID) -> RecordedEvent | None:
+        """See `EventStore.find`."""
+        found = await self._read("WHERE event_id = %s", (event_id,))
+        return found[0] if found else None
+
+    async def follow(self, after: int) -> AsyncIterator[list[RecordedEvent]]:
+        """See `EventStore.follow`."""
+        while True:
+            ticket = self._wakeups.ticket
+            batch = await self.read_log(after=after, limit=MAX_BATCH_EVENTS)
+            if batch:
+                after = batch[-1].position
+                yield batch
+            else:
+                await self._wakeups.wait(ticket)
+
+    async def now(self) -> datetime:
+        """See `EventStore.now`."""
+        rows = await self._fetch("SELECT clock_now()", ())
+        now: datetime = rows[0][0]
+        return now
+
+    async def _read(self, where: str, parameters: tuple[Any, ...]) -> list[RecordedEvent]:
+        rows = await self._fetch(f"{self._select} {where}", parameters)
+        return [_recorded(*row) for row in rows]
+
+    async def _fetch(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(query.encode(), parameters)
+                return await cursor.fetchall()
+        except (PoolTimeout, TooManyRequests) as error:
+            raise StoreUnavailable("no connection to the event store is free") from error
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from error
+
+
+def _recorded(*row: Any) -> RecordedEvent:
+    *before, data, metadata, occurred_at, recorded_at = row
+    payloads = Raw(data.encode()), Raw(metadata.encode())
+    return RecordedEvent(*before, *payloads, occurred_at, recorded_at)
+
+
+@asynccontextmanager
+async def opened_store(
+    database: Database,
+    *,
+    poll_interval: timedelta,
+    upcasters: Sequence[Upcaster] = (),
+    max_pool_size: int = 8,
+    group_events: Histogram = UNMEASURED,
+    group_seconds: Histogram = UNMEASURED,
+) -> AsyncIterator[PostgresEventStore]:
+    """A store for the time of the block. Raises `StoreUnavailable` or `UnsafeServer`."""
+    appender = Appender(database, group_events=group_events, group_seconds=group_seconds)
+    async with (
+        appender,
+        database.pool(max_size=max_pool_size) as pool,
+        Wakeups(database, poll_interval) as wakeups,
+    ):
+        yield PostgresEventStore(appender, pool, wakeups, upcasters)
