@@ -115,7 +115,7 @@ class PostgresEventStore:
 
     async def _read(self, where: str, parameters: tuple[Any, ...]) -> list[RecordedEvent]:
         rows = await self._fetch(f"{self._select} {where}", parameters)
-        return [_recorded(*row) for row in rows]
+        return [_recorded(row) for row in rows]
 
     async def _fetch(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         try:
@@ -128,10 +128,9 @@ class PostgresEventStore:
             raise unavailable(error) from error
 
 
-def _recorded(*row: Any) -> RecordedEvent:
-    *before, data, metadata, occurred_at, recorded_at = row
-    payloads = Raw(data.encode()), Raw(metadata.encode())
-    return RecordedEvent(*before, *payloads, occurred_at, recorded_at)
+def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
+    fields: Sequence[Any] = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:])
+    return RecordedEvent(*fields)
 
 
 @asynccontextmanager

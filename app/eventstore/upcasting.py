@@ -1,7 +1,7 @@
 """Upcasting: whoever reads the log reads today's shape, from one definition in SQL.
 
-Readers in Python and `batch` compose the same expressions into their SELECTs. They stand in the code,
-not in the database, so that processes of two versions read one log side by side.
+Readers in Python and `batch` compose the same expressions into their SELECTs. They stand in the
+code, not in the database, so that processes of two versions read one log side by side.
 """
 
 import re

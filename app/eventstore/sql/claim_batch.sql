@@ -1,0 +1,29 @@
+-- Locks the checkpoint and points `batch` at what comes next. No row: another process has the
+-- checkpoint, or there is nothing new, or there is no such checkpoint.
+--
+-- The checkpoint that it locks may have moved since the statement began, but the range never goes
+-- beyond the head that the statement saw; it is then shorter, or empty. It also ends before the first
+-- event of a built-in type that this code does not know, or not in that shape.
+WITH head AS (
+    SELECT max(position) AS position FROM events
+), claimed AS (
+    SELECT position FROM checkpoints
+    WHERE consumer = %(consumer)s AND shard = %(shard)s
+        AND position < (SELECT position FROM head)
+    FOR UPDATE SKIP LOCKED
+), wanted AS (
+    SELECT claimed.position AS after, head.position AS head,
+        least(head.position, claimed.position + %(max_events)s) AS upto
+    FROM claimed, head
+), known AS (
+    SELECT after, upto, head, (
+        SELECT min(position) FROM events
+        WHERE position > after AND position <= upto AND NOT starts_with(stream, 'activity-')
+            AND schema_version > coalesce((%(known)s::jsonb ->> type)::integer, 0)
+    ) AS unknown
+    FROM wanted
+)
+SELECT after, coalesce(unknown - 1, upto) AS upto, head, unknown,
+    set_config('tidings.batch_after', after::text, true),
+    set_config('tidings.batch_upto', coalesce(unknown - 1, upto)::text, true)
+FROM known

@@ -1,0 +1,62 @@
+"""Real PostgreSQL servers, one a version under test, and a fresh store on them for each test."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app.embedded.server import EmbeddedPostgres
+from app.eventstore.database import Database
+from app.migrate import upgrade
+
+TEMPLATE = "template_store"
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; its store template is migrated once and copied for each test."""
+
+    dsn: str
+
+    def url(self, dbname: str) -> str:
+        return psycopg.conninfo.make_conninfo(self.dsn, dbname=dbname)
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def _servers() -> list[object]:
+    servers: list[object] = [pytest.param(18, id="postgres18"), pytest.param(16, id="postgres16")]
+    if given := os.environ.get("TIDINGS_TEST_POSTGRES_BIN"):
+        servers.append(pytest.param(Path(given), id="system-postgres"))
+    return servers
+
+
+@pytest.fixture(scope="session", params=_servers())
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One server of each version."""
+    chosen = request.param
+    where = {"bin_dir": chosen} if isinstance(chosen, Path) else {"major": chosen}
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), **where) as postgres:
+        running = Server(postgres.dsn)
+        running.execute(f"CREATE DATABASE {TEMPLATE}")
+        upgrade(Database(running.url(TEMPLATE)))
+        yield running
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    """A migrated, empty store of the test's own."""
+    name = f"store_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield Database(server.url(name))
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
