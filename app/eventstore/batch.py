@@ -1,13 +1,13 @@
-"""The next stretch of the log for a consumer: claimed, worked on and left behind in one transaction.
+"""The next stretch of the log for a consumer: claimed, worked on, left behind in one transaction.
 
 A session that is opened here has a relation named `batch`: the events of the range that the last
 claim took, in today's shape, and none outside of a claim. Positions are dense and become visible in
 order, so a range of positions is a batch: nothing can still appear below its end.
 
 Crash semantics: work and checkpoint are committed together or not at all. A process, backend or
-server that dies in the middle leaves the checkpoint where it was, and its row free: there is no lease
-to run out, whoever comes next claims the same range again. A process that is merely stopped, or cut
-off, holds the row for 30 s at most.
+server that dies in the middle leaves the checkpoint where it was, and its row free: there is no
+lease to run out, whoever comes next claims the same range again. A process that is merely stopped,
+or cut off, holds the row for 30 s at most.
 """
 
 from collections.abc import Sequence
