@@ -23,8 +23,10 @@ class Account:
     gid: int
 
     def command(self, *command: str) -> list[str]:
-        """The command line that runs `command` under this account."""
-        return [*self.prefix, *command]
+        """The command line that runs `command` under this account, in the C locale whatever the
+        environment says: its complaints are read, and macOS wants a valid one to start at all.
+        """
+        return [*self.prefix, "/usr/bin/env", "LC_ALL=C", *command]
 
     def own(self, folder: Path) -> None:
         """Give a folder of ours to this account, with all that is in it."""
@@ -45,6 +47,6 @@ def find_account() -> Account:
             "PostgreSQL does not run as root, and there is no user nobody: use another user"
         ) from None
     in_namespace = (*_UNPRIVILEGED, "namespace")
-    if subprocess.run(in_namespace, capture_output=True, check=False, timeout=10).returncode == 0:  # noqa: S603 - our own script
+    if subprocess.run(in_namespace, capture_output=True, check=False, timeout=60).returncode == 0:  # noqa: S603 - our own script
         return Account(in_namespace, os.geteuid(), os.getegid())
     return Account((*_UNPRIVILEGED, "nobody"), nobody.pw_uid, nobody.pw_gid)

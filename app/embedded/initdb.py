@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.embedded.account import Account
 from app.embedded.binaries import Binaries
+from app.embedded.complaint import complaint
 from app.embedded.errors import StartFailed
 from app.tether import tethered
 
@@ -60,18 +61,21 @@ def _single_user(binaries: Binaries, folder: Path) -> list[str]:
 
 
 def _run(command: list[str], text: str = "") -> None:
-    done = subprocess.run(  # noqa: S603 - programs of our own choice
-        tethered(command, signal.SIGKILL),
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_SECONDS,
-        start_new_session=True,  # the terminal's Ctrl-C is its owner's business
-    )
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise StartFailed(f"no cluster could be made: {said[-1] if said else done.returncode}")
+    try:
+        subprocess.run(  # noqa: S603 - programs of our own choice
+            tethered(command, signal.SIGKILL),
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=LIMIT_SECONDS,
+            start_new_session=True,  # the terminal's Ctrl-C is its owner's business
+        )
+    except subprocess.CalledProcessError as error:
+        said = complaint(error.stderr or error.stdout)
+        raise StartFailed(f"no cluster could be made: {said}") from None
+    except subprocess.TimeoutExpired:
+        raise StartFailed(f"making a cluster took over {LIMIT_SECONDS} s") from None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from app.embedded.cluster import Cluster, own_cluster
+from app.embedded.complaint import complaint_in
 from app.embedded.errors import EmbeddedError, OrphansRemain, StartFailed
 from app.tether import tethered
 
@@ -18,7 +19,6 @@ START_ATTEMPTS = 3
 ATTEMPT_PAUSE_SECONDS = 0.5
 START_LIMIT_SECONDS = 300.0  # recovery after a crash reads the log again
 POLL_SECONDS = 0.02
-LAST_WORDS_BYTES = 8192
 
 # How a server is asked to end, and for how long each: fast, at once, by force.
 STOP_STEPS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
@@ -108,7 +108,7 @@ class EmbeddedPostgres:
             self._process = _spawn(cluster)
             if _becomes_ready(cluster, self._process):
                 return
-        raise StartFailed(f"PostgreSQL does not start: {last_words(cluster.log)}")
+        raise StartFailed(f"PostgreSQL does not start: {complaint_in(cluster.log)}")
 
 
 def _spawn(cluster: Cluster) -> subprocess.Popen[bytes]:
@@ -143,12 +143,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             continue
         return
     raise OrphansRemain(f"PostgreSQL (process {process.pid}) does not end")
-
-
-def last_words(log: Path) -> str:
-    """The last line of PostgreSQL's log that says what was wrong, else its last line."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - LAST_WORDS_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    wrong = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-    return (wrong or lines or [f"see {log}"])[-1]
