@@ -89,7 +89,7 @@ def _skip_unless_it_works(prefix: tuple[str, ...]) -> None:
         [*prefix, sys.executable, "-c", "import app.embedded"], capture_output=True, check=False
     )
     if probe.returncode != 0:
-        pytest.skip(f"another account cannot run here: {probe.stderr.decode()[-200:]}")
+        pytest.skip(f"another account cannot run here: {probe.stderr.decode().splitlines()[-1]}")
 
 
 def test_killing_the_owner_leaves_no_postgres_and_loses_no_commit(account: Account) -> None:
