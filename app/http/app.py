@@ -1,0 +1,56 @@
+"""The application: routes put together with everything that stands around each of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import cast
+
+from litestar import Litestar
+from litestar.types import ControllerRouterHandler
+
+from app.http.asgi import App
+from app.http.docs import documentation_routes
+from app.http.exceptions import answer_with_problem
+from app.http.health import HealthCheck, health_routes
+from app.http.metrics import Metrics, RequestMetrics, metrics_route
+from app.http.middleware import DirectRoutes, Front
+from app.http.parameters import refuse_unknown_parameters
+from app.http.request import MAX_BODY_BYTES, JsonRequest
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    route_handlers: Sequence[ControllerRouterHandler],
+    *,
+    version: str,
+    metrics: Metrics,
+    direct_routes: DirectRoutes | None = None,
+    health_checks: Mapping[str, HealthCheck] | None = None,
+    lifespan: Sequence[Lifespan] = (),
+) -> App:
+    """An ASGI app that serves the routes, with health, metrics and documentation.
+
+    A direct route is served before the framework, whatever else has its method and path; a handler
+    of the same method and path among the route handlers documents it. `lifespan` holds what lives
+    as long as the app: entered in order at startup, left in reverse order.
+    """
+    litestar = Litestar(
+        [
+            *route_handlers,
+            *health_routes(health_checks or {}),
+            *documentation_routes(route_handlers, version=version),
+            metrics_route(metrics),
+        ],
+        request_class=JsonRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+        before_request=refuse_unknown_parameters,
+        exception_handlers={Exception: answer_with_problem},
+        lifespan=lifespan,
+        openapi_config=None,  # its routes would answer unknown paths with a page of their own
+        logging_config=None,
+    )
+    return Front(
+        cast(App, litestar),
+        direct_routes=direct_routes or {},
+        metrics=RequestMetrics(metrics),
+    )

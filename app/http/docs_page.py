@@ -1,0 +1,151 @@
+"""The documentation as one page of HTML: what each operation takes and answers, ready to be tried.
+
+Everything from the document is escaped where it enters the page.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from app.http.examples import resolve
+from app.http.openapi import Document, operations
+
+_JSON = "application/json"
+_CODE = re.compile(r"``?([^`]+)``?")
+_AS_CODE = r"<code>\1</code>"
+
+
+def documentation_page(document: Document, *, base_url: str, style: str, script: str) -> str:
+    """The page; `base_url` is where the curl commands on it go to."""
+    info = document["info"]
+    sections = [
+        _section(path, method, operation, document, base_url)
+        for path, method, operation in operations(document)
+    ]
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(info["title"])} API</title><link rel="icon" href="data:,">
+<style>{style}</style></head><body>
+<header><h1>{escape(info["title"])} API <small>{escape(info["version"])}</small></h1>
+<p>{escape(info["summary"])}. The same for programs: <a href="/openapi.json">openapi.json</a>.</p>
+</header>
+<nav>{_navigation(document)}</nav><main>{"".join(sections)}</main>
+<script>{script}</script></body></html>
+"""
+
+
+def _navigation(document: Document) -> str:
+    items = (
+        f'<li><a href="#{escape(operation["operationId"])}">{_method(method)} '
+        f"{escape(operation.get('summary', path))}</a></li>"
+        for path, method, operation in operations(document)
+    )
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _section(
+    path: str, method: str, operation: dict[str, Any], document: Document, base_url: str
+) -> str:
+    parameters = [resolve(parameter, document) for parameter in operation.get("parameters", ())]
+    body = operation.get("requestBody", {}).get("content", {}).get(_JSON)
+    answers = "".join(_answers(operation, document))
+    return f"""<section id="{escape(operation["operationId"])}">
+<h2>{_method(method)} <code>{escape(path)}</code></h2>{_prose(operation.get("description", ""))}
+<form data-method="{method}" data-path="{escape(path)}">{_inputs(parameters, document)}
+{_body(body, document)}<p><button>Send</button></p><pre hidden></pre></form>
+<details><summary>As a command</summary>
+<pre>{escape(_curl(base_url + path, method, parameters, body))}</pre></details>
+<h3>Answers</h3>{answers}</section>
+"""
+
+
+def _method(method: str) -> str:
+    return f'<span class="method {method.lower()}">{method}</span>'
+
+
+def _prose(text: str) -> str:
+    """A docstring as paragraphs, with what stands between backquotes as code."""
+    paragraphs = (escape(part) for part in text.split("\n\n") if part.strip())
+    return "".join(f"<p>{_CODE.sub(_AS_CODE, part)}</p>" for part in paragraphs)
+
+
+def _inputs(parameters: list[dict[str, Any]], document: Document) -> str:
+    rows = (
+        f"<tr><td{' class=required' if parameter.get('required') else ''}>"
+        f"<code>{escape(parameter['name'])}</code></td>"
+        f'<td><input name="{escape(parameter["name"])}" data-in="{parameter["in"]}"'
+        f' aria-label="{escape(parameter["name"])}"></td>'
+        f"<td>{_described(parameter, parameter['schema'], document)}</td></tr>"
+        for parameter in parameters
+    )
+    return f"<table>{''.join(rows)}</table>"
+
+
+def _body(media: dict[str, Any] | None, document: Document) -> str:
+    if media is None:
+        return ""
+    example = escape(_pretty(media.get("example")))
+    return f"""<h3>Body</h3><table>{"".join(_fields(media["schema"], document))}</table>
+<textarea aria-label="body" spellcheck="false">{example}</textarea>"""
+
+
+def _fields(schema: dict[str, Any], document: Document) -> Iterator[str]:
+    """A row for each field of an object; of a choice or a list, those of what it is of."""
+    schema = resolve(schema, document)
+    for part in (*schema.get("oneOf", ()), *([schema["items"]] if "items" in schema else ())):
+        yield from _fields(part, document)
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        yield (
+            f"<tr><td{' class=required' if name in required else ''}><code>{escape(name)}</code>"
+            f"</td><td>{_described(field, field, document)}</td></tr>"
+        )
+
+
+def _described(described: dict[str, Any], schema: dict[str, Any], document: Document) -> str:
+    description = described.get("description", "")
+    return f'<span class="kind">{escape(_kind(schema, document))}</span> {escape(description)}'
+
+
+def _kind(schema: dict[str, Any], document: Document) -> str:
+    """A schema in a few words, such as ``integer 1 to 200`` or ``list of Event``."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rsplit("/", 1)[-1]
+    if "oneOf" in schema:
+        return " or ".join(_kind(part, document) for part in schema["oneOf"])
+    if "enum" in schema:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}), document)}"
+    bounds = [f"{schema[key]:g}" for key in ("minimum", "maximum") if key in schema]
+    return " ".join([schema.get("format") or schema.get("type", "anything"), " to ".join(bounds)])
+
+
+def _answers(operation: dict[str, Any], document: Document) -> Iterator[str]:
+    for status, part in operation["responses"].items():
+        answer = resolve(part, document)
+        yield f"<p><code>{escape(status)}</code> {escape(answer['description'])}</p>"
+        for media in answer.get("content", {}).values():
+            if "example" in media:
+                yield f"<pre>{escape(_pretty(media['example']))}</pre>"
+
+
+def _curl(
+    url: str, method: str, parameters: list[dict[str, Any]], media: dict[str, Any] | None
+) -> str:
+    for parameter in parameters:
+        if parameter["in"] == "path":
+            example = parameter["schema"].get("examples", [parameter["name"]])[0]
+            url = url.replace(f"{{{parameter['name']}}}", str(example))
+    command = ["curl", "-X", method, url] if method != "GET" else ["curl", url]
+    if media is not None:
+        command += ["-H", f"Content-Type: {_JSON}", "-d", json.dumps(media.get("example"))]
+    return shlex.join(command)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
