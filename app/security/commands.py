@@ -1,0 +1,98 @@
+"""Commands as they come over HTTP: in whose name, under which key, at which version."""
+
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+from litestar import Request, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.types import ASGIApp
+from msgspec import to_builtins
+from msgspec.json import Encoder
+
+from app.eventstore.execute import Executed, Executor, IdempotencyKey, Step
+from app.eventstore.port import AppendedEvent
+from app.http.asgi import Receive, Scope, Send, respond
+from app.http.conditional import etag, expected_version
+from app.http.context import idempotency_key, metadata_of
+from app.kernel.fingerprint import fingerprint
+
+MAX_COMMAND_BYTES = 64 * 1024
+"""Of a command's body: as many as an event that a service sends may have."""
+
+_JSON_HEADER = (b"content-type", b"application/json")
+_encoder = Encoder()
+
+_EXECUTED = Executed(
+    stream="customer-anna",
+    version=4,
+    position=1042,
+    events=(
+        AppendedEvent(
+            event_id=UUID("019ab0c4-7a31-7cc2-9d0e-3f5b8c6d2e10"),
+            type="customer.traits_changed",
+            stream="customer-anna",
+            version=4,
+            position=1042,
+        ),
+    ),
+)
+
+
+class Commands:
+    """Runs the commands of HTTP requests."""
+
+    def __init__(self, executor: Executor, *, secret: bytes, source: str) -> None:
+        """Take what executes commands, the store's secret, and whose idempotency keys they are."""
+        self._executor = executor
+        self._secret = secret
+        self._source = source
+
+    async def run(self, request: Request[Any, Any, Any], *steps: Step[Any]) -> ASGIApp:
+        """Execute the steps as the request's headers ask, and answer with what was recorded.
+
+        Raises what `Executor.execute` raises, and `InvalidInput` for a header.
+        """
+        executed = await self._executor.execute(
+            *steps,
+            metadata=metadata_of(request.scope, source=self._source),
+            key=await self._key(request),
+            expected_version=expected_version(request.scope),
+        )
+        return _answer(_encoder.encode(executed), executed.version)
+
+    async def _key(self, request: Request[Any, Any, Any]) -> IdempotencyKey | None:
+        key = idempotency_key(request.scope)
+        if key is None:
+            return None
+        path = request.scope["path"]
+        mark = fingerprint(self._secret, request.method, path, await request.body())
+        return IdempotencyKey(self._source, key, mark)
+
+
+def _answer(body: bytes, version: int) -> ASGIApp:
+    """What Litestar's own response would send, at a tenth of its cost."""
+    headers = [_JSON_HEADER, (b"etag", etag(version).encode())]
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await respond(send, 200, headers, body)
+
+    return cast(ASGIApp, answer)
+
+
+command = partial(
+    post,
+    status_code=200,
+    request_max_body_size=MAX_COMMAND_BYTES,
+    responses={
+        200: ResponseSpec(
+            Executed,
+            generate_examples=False,
+            description="What was recorded, now or by the request that this one repeats; no event "
+            "when there was nothing to do. `ETag` is the stream's version.",
+            examples=[Example(summary="One event was recorded", value=to_builtins(_EXECUTED))],
+        )
+    },
+)
+"""Declares the route of a command, whose handler answers with `Commands.run`."""
