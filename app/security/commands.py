@@ -18,6 +18,9 @@ from app.http.conditional import etag, expected_version
 from app.http.context import idempotency_key, metadata_of
 from app.kernel.fingerprint import fingerprint
 
+DEFAULT_SOURCE = "default"
+"""Whose idempotency keys they are, as long as requests come without credentials."""
+
 MAX_COMMAND_BYTES = 64 * 1024
 """Of a command's body: as many as an event that a service sends may have."""
 
@@ -43,7 +46,7 @@ _EXECUTED = Executed(
 class Commands:
     """Runs the commands of HTTP requests."""
 
-    def __init__(self, executor: Executor, *, secret: bytes, source: str) -> None:
+    def __init__(self, executor: Executor, secret: bytes, source: str = DEFAULT_SOURCE) -> None:
         """Take what executes commands, the store's secret, and whose idempotency keys they are."""
         self._executor = executor
         self._secret = secret

@@ -49,9 +49,7 @@ class Api:
 async def api() -> AsyncIterator[Api]:
     store = InMemoryEventStore()
     executor = Executor(store, Codec(EventCatalogue(REGISTERED)))
-    routes = customer_routes(
-        Commands(executor, secret=b"secret", source="default"), InMemoryIdentities()
-    )
+    routes = customer_routes(Commands(executor, b"secret"), InMemoryIdentities())
     app: Any = create_app(routes, version="0", metrics=Metrics())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
