@@ -8,6 +8,8 @@ from pathlib import Path
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
@@ -16,6 +18,8 @@ import migrations
 from app.eventstore.database import Database
 from app.kernel.errors import TidingsError
 from app.settings import read_settings
+
+_SCRIPTS = Path(migrations.__file__).parent
 
 
 class MigrationRefused(TidingsError):
@@ -34,7 +38,7 @@ def engine_of(database: Database) -> Engine:
 def upgrade(database: Database, revision: str = "head") -> None:
     """Upgrade to a revision. Processes that start at once wait for each other."""
     config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("path_separator", "os")
     with engine_of(database).begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('migrate', 0))"))
@@ -43,6 +47,21 @@ def upgrade(database: Database, revision: str = "head") -> None:
             command.upgrade(config, revision)
         except CommandError as error:
             raise MigrationRefused(str(error)) from error
+
+
+def check_migrated(database: Database) -> None:
+    """Refuse a store whose schema is not at this code's version, with what to do about it."""
+    head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    with engine_of(database).connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table_schema": database.schema}
+        )
+        current = context.get_current_revision()
+    if current != head:
+        raise MigrationRefused(
+            f"the store {database.schema!r} is at version {current or 'none'} and this program "
+            f"needs {head}: run `tidings migrate`"
+        )
 
 
 @contextmanager

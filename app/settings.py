@@ -80,14 +80,6 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="How long a query with `min_position` waits for its read model.",
         ),
     ] = 5000
-    source: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=100,
-            description="The name under which this API's idempotency keys are remembered.",
-        ),
-    ] = "default"
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **given: object) -> Settings:
@@ -108,13 +100,26 @@ def read_settings(environ: Mapping[str, str] | None = None, **given: object) -> 
         values[name] = value
     values |= {name: value for name, value in given.items() if value is not None}
     settings = _converted(values)
+    _check(settings)
+    return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give another process the same settings."""
+    return {
+        PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in msgspec.structs.asdict(settings).items()
+        if value is not None
+    }
+
+
+def _check(settings: Settings) -> None:
     if not _SCHEMA_NAME.fullmatch(settings.schema) or settings.schema.startswith("pg_"):
         raise InvalidInput(
             "a schema is named with up to 48 of a-z, 0-9 and _, not pg_…", field="TIDINGS_SCHEMA"
         )
     if settings.secret is not None and len(settings.secret) < 32:
         raise InvalidInput("the secret has at least 32 characters", field="TIDINGS_SECRET")
-    return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
 
 
 def _converted(values: dict[str, Any]) -> Settings:

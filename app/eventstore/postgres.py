@@ -34,7 +34,7 @@ class PostgresEventStore:
     ) -> None:
         """Take what is opened and closed elsewhere; old payloads are upcast as they are read."""
         self._appender = appender
-        self._pool = pool
+        self.pool = pool
         self._wakeups = wakeups
         upcast = upcast_columns(upcasters)
         self._select = (
@@ -119,7 +119,7 @@ class PostgresEventStore:
 
     async def _fetch(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         try:
-            async with self._pool.connection() as connection:
+            async with self.pool.connection() as connection:
                 cursor = await connection.execute(query.encode(), parameters)
                 return await cursor.fetchall()
         except (PoolTimeout, TooManyRequests) as error:

@@ -1,0 +1,118 @@
+"""The composition root: the only place that wires things. Nothing connects at import."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from importlib.metadata import version
+
+from app.embedded import EmbeddedPostgres, find_running
+from app.eventstore.codec import Codec
+from app.eventstore.database import Database
+from app.eventstore.execute import Executor
+from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.routes import log_routes
+from app.eventstore.upcasting import Upcaster
+from app.http.app import create_app
+from app.http.asgi import App
+from app.http.health import HealthCheck
+from app.http.metrics import Metrics
+from app.kernel.clock import system_clock
+from app.kernel.event import EventCatalogue
+from app.migrate import check_migrated, upgrade
+from app.modules.customers import events as customer_events
+from app.modules.customers.identities import Identities
+from app.modules.customers.routes import customer_routes
+from app.modules.interactions.incoming import Intake
+from app.modules.interactions.routes import EventsEndpoint, event_routes
+from app.secret import read_secret
+from app.security.commands import Commands
+from app.settings import Settings
+
+CATALOGUE = EventCatalogue(customer_events.REGISTERED)
+UPCASTERS: Sequence[Upcaster] = ()
+
+SOURCE = "default"
+"""Whose idempotency keys these are, as long as there is one credential for all."""
+
+GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+def database_of(settings: Settings, url: str) -> Database:
+    """The settings' store on a server."""
+    return Database(url, settings.schema, settings.accept_data_loss)
+
+
+@contextmanager
+def running_database(settings: Settings, *, migrated: bool = False) -> Iterator[Database]:
+    """The settings' store, its server running for the time of the block.
+
+    The server that the settings name; else the embedded one that runs on the data directory; else
+    one that runs there for as long as the block. With `migrated`, the embedded store is brought to
+    this code's version, and another is refused (`MigrationRefused`) when it is at none or another.
+    """
+    if settings.database_url is not None:
+        database = database_of(settings, settings.database_url)
+        if migrated:
+            check_migrated(database)
+        yield database
+    elif running := find_running(settings.data_dir):
+        yield database_of(settings, running)
+    else:
+        with EmbeddedPostgres(settings.data_dir) as postgres:
+            database = database_of(settings, postgres.dsn)
+            if migrated:
+                upgrade(database)
+            yield database
+
+
+@asynccontextmanager
+async def opened_api(
+    settings: Settings, database: Database, closing: asyncio.Event
+) -> AsyncIterator[App]:
+    """The API as an ASGI application, connected for the time of the block.
+
+    Live streams end when `closing` is set.
+    """
+    secret = read_secret(settings)
+    metrics = Metrics()
+    async with opened_store(
+        database,
+        poll_interval=timedelta(milliseconds=settings.poll_interval_ms),
+        upcasters=UPCASTERS,
+        group_events=metrics.histogram(
+            "tidings_append_group_events",
+            "Events in a group that was appended in one call.",
+            buckets=GROUP_EVENTS_BUCKETS,
+        ),
+        group_seconds=metrics.histogram(
+            "tidings_append_group_seconds", "Time that a group's append took."
+        ),
+    ) as store:
+        events = _events_endpoint(store, secret)
+        yield create_app(
+            [
+                *event_routes(events),
+                *log_routes(store),
+                *customer_routes(
+                    Commands(Executor(store, Codec(CATALOGUE)), source=SOURCE, secret=secret),
+                    Identities(store.pool, secret),
+                ),
+            ],
+            version=version("tidings"),
+            metrics=metrics,
+            direct_routes={("POST", "/v1/events"): events},
+            health_checks={"event_store": _check(store)},
+        )
+
+
+def _events_endpoint(store: PostgresEventStore, secret: bytes) -> EventsEndpoint:
+    intake = Intake(catalogue=CATALOGUE, secret=secret, source=SOURCE, clock=system_clock)
+    return EventsEndpoint(store, intake)
+
+
+def _check(store: PostgresEventStore) -> HealthCheck:
+    async def event_store() -> None:
+        await store.head()
+
+    return event_store

@@ -1,0 +1,102 @@
+"""``tidings serve``."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import rich_click as click
+import uvicorn
+import uvloop
+
+from app.bootstrap import opened_api, running_database
+from app.cli.options import LOGS, STORE, settings_of, settings_options
+from app.eventstore.database import Database
+from app.http.metrics import SHARED_DIRECTORY_VARIABLE
+from app.http.server import Server
+from app.logs import configure_logs
+from app.settings import Settings, environment_of
+from app.supervisor import ChildSpec, Supervisor, listen
+
+GRACE_S = 5
+MAX_CONCURRENT_REQUESTS = 5_000
+
+
+@click.command
+@settings_options(
+    *STORE,
+    "secret",
+    "host",
+    "port",
+    "workers",
+    *LOGS,
+    "poll_interval_ms",
+    "min_position_timeout_ms",
+)
+@click.option("--fd", type=int, hidden=True, help="An inherited socket that listens already.")
+def command(fd: int | None, **options: Any) -> None:
+    """Serve the API, alone or with several worker processes.
+
+    The projector is a process of its own, on this machine or another: `tidings projector`.
+    """
+    settings = settings_of(options)
+    configure_logs(settings, "api")
+    with running_database(settings, migrated=True) as database:
+        if fd is None and settings.workers > 1:
+            sys.exit(_serve_with_workers(settings, database))
+        listening = socket.socket(fileno=fd) if fd else listen(settings.host, settings.port, 1)[0]
+        uvloop.run(_serve(settings, database, listening))
+
+
+async def _serve(settings: Settings, database: Database, listening: socket.socket) -> None:
+    closing = asyncio.Event()
+    async with opened_api(settings, database, closing) as app:
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+            limit_concurrency=MAX_CONCURRENT_REQUESTS,
+        )
+        await Server(config, closing=closing).serve(sockets=[listening])
+
+
+def _serve_with_workers(settings: Settings, database: Database) -> int:
+    sockets = listen(settings.host, settings.port, settings.workers)
+    with TemporaryDirectory(prefix="tidings-metrics-") as metrics:
+        workers = worker_specs(settings, database, sockets, Path(metrics))
+        return asyncio.run(Supervisor([workers]).run())
+
+
+def worker_specs(
+    settings: Settings, database: Database, sockets: Sequence[socket.socket], metrics: Path
+) -> list[ChildSpec]:
+    """The API's worker processes, one a socket."""
+    return [
+        ChildSpec(
+            name=f"api-{number}",
+            argv=[sys.executable, "-m", "app", "serve", "--fd", str(listening.fileno())],
+            env=child_environment(settings, database, metrics),
+            pass_fds=[listening.fileno()],
+        )
+        for number, listening in enumerate(sockets, 1)
+    ]
+
+
+def child_environment(settings: Settings, database: Database, metrics: Path) -> dict[str, str]:
+    """What a child process of ours runs with: our settings, on this very server."""
+    return {
+        **os.environ,
+        **environment_of(settings),
+        "TIDINGS_DATABASE_URL": database.url,
+        SHARED_DIRECTORY_VARIABLE: str(metrics),
+    }

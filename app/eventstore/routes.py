@@ -1,0 +1,80 @@
+"""The log and its streams, as they were recorded."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, QueryParameter
+from msgspec import Struct
+
+from app.eventstore.port import EventStore
+from app.http.parameters import OptionalPosition
+from app.kernel.errors import InvalidInput, NotFound, PositionBeyondHead
+from app.kernel.event import RecordedEvent
+
+MAX_PAGE_EVENTS = 1_000
+MAX_VERSION = 2**31 - 1
+
+Limit = Annotated[
+    int,
+    QueryParameter(ge=1, le=MAX_PAGE_EVENTS, description="How many events at the most."),
+]
+
+
+class EventPage(Struct, frozen=True):
+    """Some events, and where to go on."""
+
+    items: Sequence[RecordedEvent]
+    next_cursor: str | None
+    """Null when there is nothing more at the moment."""
+
+
+async def check_recorded(store: EventStore, min_position: int | None) -> None:
+    """Refuse a position that the log has not come to: `PositionBeyondHead`."""
+    if min_position and min_position > (head := await store.head()):
+        raise PositionBeyondHead(
+            f"the log ends at position {head}, before {min_position}", field="min_position"
+        )
+
+
+def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
+    """``GET /v1/events`` and ``GET /v1/streams/{stream}``."""
+
+    @get("/v1/events", tags=["Events"], summary="Read the log")
+    async def read_events(
+        after: OptionalPosition = None,
+        limit: Limit = 100,
+        min_position: OptionalPosition = None,
+    ) -> EventPage:
+        """All events after the position `after` (exclusive), ascending; positions are dense."""
+        await check_recorded(store, min_position)
+        events = await store.read_log(after=after or 0, limit=limit)
+        more = len(events) == limit
+        return EventPage(events, str(events[-1].position) if more else None)
+
+    @get("/v1/streams/{stream:str}", tags=["Events"], summary="Read a stream")
+    async def read_stream(
+        stream: FromPath[str],
+        cursor: FromQuery[str | None] = None,
+        limit: Limit = 100,
+        min_position: OptionalPosition = None,
+    ) -> EventPage:
+        """The events of one stream, such as `customer-ann` or `activity-ann`, by version."""
+        await check_recorded(store, min_position)
+        after_version = _version(cursor)
+        events = await store.read_stream(stream, after_version=after_version, limit=limit)
+        if not events and not after_version:
+            raise NotFound(f"there is no stream {stream!r}")
+        more = len(events) == limit
+        return EventPage(events, str(events[-1].version) if more else None)
+
+    return [read_events, read_stream]
+
+
+def _version(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isdecimal() and cursor.isascii()) or int(cursor[:11]) > MAX_VERSION:
+        raise InvalidInput("it is the next_cursor of an earlier page", field="cursor")
+    return int(cursor)

@@ -1,0 +1,188 @@
+"""An event as a sender says it, and how it becomes one of the log."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType
+from msgspec.json import Decoder, Encoder
+from msgspec.structs import replace
+
+from app.eventstore.port import Append, StreamAppend
+from app.http.decoding import decode_json
+from app.kernel.clock import Clock
+from app.kernel.errors import InputTooLarge, InvalidInput
+from app.kernel.event import ACTIVITY, EventCatalogue, Metadata, NewEvent
+from app.kernel.fingerprint import fingerprint
+from app.kernel.ids import (
+    anonymous,
+    check_anonymous_id,
+    check_customer_id,
+    derived_event_id,
+    new_event_id,
+    stream_name,
+)
+
+MAX_EVENT_BYTES = 64 * 1024
+MAX_TYPE_CHARACTERS = 200
+MAX_KEY_CHARACTERS = 200
+MAX_AHEAD = timedelta(days=1)
+
+_RESERVED_KEY = b"$tidings"
+
+Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset.")]
+
+
+class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that happened to a customer, or to a visitor who is not known yet."""
+
+    type: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_TYPE_CHARACTERS,
+            description="What happened, in the sender's words; not a built-in type.",
+            examples=["Product Added"],
+        ),
+    ]
+    data: Annotated[Raw, Meta(description="Anything more about it: an object.")]
+    id: Annotated[
+        str | UnsetType,
+        Meta(description="The sender's own id of the event: sent again, it is recorded once."),
+    ] = UNSET
+    customer_id: Annotated[
+        str | UnsetType, Meta(description="Whose event it is. This or `anonymous_id`.")
+    ] = UNSET
+    anonymous_id: Annotated[
+        str | UnsetType, Meta(description="The visitor whose event it is, by a cookie or device.")
+    ] = UNSET
+    occurred_at: Annotated[
+        Instant | UnsetType,
+        Meta(description="When it happened, at most a day ahead; else when it is recorded."),
+    ] = UNSET
+
+
+class EventKey(Struct, frozen=True):
+    """By what an event is recognised that comes again."""
+
+    kind: str
+    key: str
+    ordinal: int = 0
+
+
+_decoder = Decoder(IncomingEvent)
+_array_decoder = Decoder(list[Raw])
+_encoder = Encoder()
+
+
+class Intake:
+    """Turns senders' events into appends, each to its customer's activity stream."""
+
+    def __init__(
+        self, *, catalogue: EventCatalogue, secret: bytes, source: str, clock: Clock
+    ) -> None:
+        """`source` owns the events' ids; the secret keys the fingerprints of what is sent."""
+        self._catalogue = catalogue
+        self._secret = secret
+        self._source = source
+        self._clock = clock
+
+    def append_of(
+        self, body: bytes, metadata: Metadata, header_key: EventKey | None = None
+    ) -> Append:
+        """The append that records an event, given as one JSON object.
+
+        An event without an id of its own is recognised by `header_key`, or never. Raises
+        `InvalidInput` or `InputTooLarge`, with the field's path from the event's root.
+        """
+        if len(body) > MAX_EVENT_BYTES:
+            raise InputTooLarge(f"an event has at most {MAX_EVENT_BYTES} bytes")
+        event = decode_json(_decoder, body)
+        customer_id = _customer_of(event)
+        self._check_type(event.type)
+        _check_data(event.data)
+        key = EventKey("event", _checked_key(event.id)) if event.id is not UNSET else header_key
+        mark = fingerprint(self._secret, body) if key else None
+        new_event = NewEvent(
+            event_id=derived_event_id(self._source, key.kind, key.key, key.ordinal)
+            if key
+            else new_event_id(),
+            type=event.type,
+            data=event.data,
+            metadata=Raw(_encoder.encode(replace(metadata, source=self._source, fingerprint=mark))),
+            customer_id=customer_id,
+            occurred_at=None if event.occurred_at is UNSET else self._when(event.occurred_at),
+        )
+        stream = stream_name(ACTIVITY, customer_id)
+        return Append((StreamAppend(stream, (new_event,)),), mark)
+
+    def _check_type(self, event_type: str) -> None:
+        if not event_type.isprintable():
+            raise InvalidInput("a type has printable characters only", field="type")
+        if self._catalogue.is_reserved(event_type):
+            raise InvalidInput(
+                f"{event_type!r} begins as a built-in type does; name it otherwise", field="type"
+            )
+
+    def _when(self, occurred_at: datetime) -> datetime:
+        try:
+            when = occurred_at.astimezone(UTC)
+        except OverflowError:
+            raise InvalidInput("the time is out of range", field="occurred_at") from None
+        if when > self._clock() + MAX_AHEAD:
+            raise InvalidInput("the time is more than a day ahead", field="occurred_at")
+        return when
+
+
+def _customer_of(event: IncomingEvent) -> str:
+    if event.customer_id is not UNSET:
+        if event.anonymous_id is not UNSET:
+            raise InvalidInput("give customer_id or anonymous_id, not both", field="anonymous_id")
+        return check_customer_id(event.customer_id)
+    if event.anonymous_id is UNSET:
+        raise InvalidInput("give customer_id or anonymous_id", field="customer_id")
+    return anonymous(check_anonymous_id(event.anonymous_id))
+
+
+def _checked_key(key: str) -> str:
+    if not 1 <= len(key) <= MAX_KEY_CHARACTERS or not key.isprintable():
+        raise InvalidInput(f"an id has 1 to {MAX_KEY_CHARACTERS} printable characters", field="id")
+    return key
+
+
+def _check_data(data: Raw) -> None:
+    raw = bytes(data)
+    if not raw.startswith(b"{"):
+        raise InvalidInput("data is an object", field="data")
+    # A key can be spelt with escapes; only then is it worth decoding.
+    if _RESERVED_KEY in raw or b"\\u" in raw:
+        _refuse_reserved_keys(Decoder().decode(raw))
+
+
+def _refuse_reserved_keys(value: object) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key.startswith(_RESERVED_KEY.decode()):
+                raise InvalidInput(f"keys that begin with $tidings are ours: {key!r}", field="data")
+            _refuse_reserved_keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_reserved_keys(inner)
+
+
+def split_batch(body: bytes, *, max_events: int) -> Sequence[bytes]:
+    """The events of a JSON array, each as sent; what is wrong inside one is not looked at.
+
+    Raises `InvalidInput` when the body is no JSON array, `InputTooLarge` when it has too many.
+    """
+    try:
+        events = decode_json(_array_decoder, body)
+    except InvalidInput as unfit:
+        # Perhaps only some of the events are unfit, and the others can be had.
+        try:
+            events = _array_decoder.decode(body)
+        except (MsgspecError, RecursionError):
+            raise unfit from None
+    if len(events) > max_events:
+        raise InputTooLarge(f"a batch has at most {max_events} events")
+    return [bytes(event).strip() for event in events]

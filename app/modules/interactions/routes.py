@@ -1,0 +1,150 @@
+"""``POST /v1/events``: the hot route, served before the framework's router.
+
+An event costs little more here than its bytes: it is checked, wrapped and handed to the appender as
+it came, and is never taken apart and put together again.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from app.eventstore.port import Append, Appended, EventStore
+from app.http.asgi import AnyScope, Receive, Scope, Send, respond
+from app.http.context import idempotency_key, metadata_of
+from app.http.problems import Problem, problem_for
+from app.http.request import read_json_body
+from app.kernel.errors import InvalidInput, StoreUnavailable
+from app.modules.interactions.incoming import EventKey, IncomingEvent, Intake, split_batch
+
+MAX_BATCH_EVENTS = 1_000
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+
+_JSON = [(b"content-type", b"application/json")]
+_encoder = Encoder()
+
+
+class RecordedOutcome(Struct, frozen=True):
+    """Where an event stands in the log."""
+
+    outcome: Literal["recorded", "repeated"]
+    """``repeated``: it was recorded before, and this request changed nothing."""
+    position: int
+    event_id: UUID
+    stream: str
+    version: int
+
+
+class RejectedOutcome(Struct, frozen=True):
+    """Why an event was not recorded; the others of its batch were."""
+
+    problem: Problem
+    outcome: Literal["rejected"] = "rejected"
+
+
+Outcome = RecordedOutcome | RejectedOutcome
+
+
+class EventsEndpoint:
+    """Records one event, or a batch of which each is recorded or rejected alone."""
+
+    def __init__(self, store: EventStore, intake: Intake) -> None:
+        """Take the store, and what makes appends of what is sent."""
+        self._store = store
+        self._intake = intake
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, as an ASGI application."""
+        body = await read_json_body(scope, receive, max_bytes=MAX_BATCH_BYTES)
+        status, answer = await self.record(body, scope)
+        await respond(send, status, _JSON, answer)
+
+    async def record(self, body: bytes, scope: AnyScope) -> tuple[int, bytes]:
+        """The status and JSON that answer a body: an object's outcome, or an array of them.
+
+        Raises the error of an event sent alone, `InvalidInput` or `InputTooLarge` for a batch that
+        cannot be looked at, and `StoreUnavailable` when nothing of it could be recorded.
+        """
+        if body.lstrip().startswith(b"["):
+            return 200, _encoder.encode(await self._record_batch(body, scope))
+        key = _header_key(scope, 0)
+        append = self._intake.append_of(body.strip(), metadata_of(scope), key)
+        appended = await self._store.append(append)
+        return 200 if appended.repeated else 201, _encoder.encode(_outcome(appended))
+
+    async def _record_batch(self, body: bytes, scope: AnyScope) -> Sequence[Outcome]:
+        events = split_batch(body, max_events=MAX_BATCH_EVENTS)
+        metadata = metadata_of(scope)
+        appends: list[Append] = []
+        outcomes: list[Outcome | None] = []
+        for number, event in enumerate(events):
+            try:
+                append = self._intake.append_of(event, metadata, _header_key(scope, number))
+            except InvalidInput as error:
+                outcomes.append(_rejected(error, number))
+            else:
+                appends.append(append)
+                outcomes.append(None)
+        answers = iter(await self._store.append_many(appends)) if appends else iter(())
+        return [
+            outcome or _outcome_of(next(answers), number) for number, outcome in enumerate(outcomes)
+        ]
+
+
+def _header_key(scope: AnyScope, ordinal: int) -> EventKey | None:
+    """By what an event without an id of its own is recognised: the request's key and its place."""
+    key = idempotency_key(scope)
+    return EventKey("request", key, ordinal) if key else None
+
+
+def _outcome_of(answer: Appended | Exception, number: int) -> Outcome:
+    if isinstance(answer, Appended):
+        return _outcome(answer)
+    if isinstance(answer, StoreUnavailable):
+        # The rest may or may not be recorded: the sender is to send the whole batch again.
+        raise answer
+    return _rejected(answer, number)
+
+
+def _outcome(appended: Appended) -> RecordedOutcome:
+    event = appended.events[0]
+    return RecordedOutcome(
+        "repeated" if appended.repeated else "recorded",
+        event.position,
+        event.event_id,
+        event.stream,
+        event.version,
+    )
+
+
+def _rejected(error: Exception, number: int) -> RejectedOutcome:
+    problem = problem_for(error)
+    field = f"[{number}].{problem.field}" if problem.field else f"[{number}]"
+    return RejectedOutcome(msgspec.structs.replace(problem, field=field))
+
+
+def event_routes(endpoint: EventsEndpoint) -> list[HTTPRouteHandler]:
+    """The route as the framework knows it; the endpoint is mounted before it, for speed."""
+
+    @post("/v1/events", tags=["Events"], summary="Record what happened", status_code=201)
+    async def record_events(
+        request: Request[Any, Any, Any],
+        data: JSONBody[IncomingEvent | list[IncomingEvent]],  # noqa: ARG001 - for the document
+    ) -> Response[bytes]:
+        """Record one event (an object) or a batch (an array of at most 1,000, of 4 MiB together).
+
+        An object is answered with its outcome: 201, or 200 when it was recorded before. An array
+        is answered with 200 and an outcome for each event, in order; good ones are recorded
+        although others are rejected. With an `id`, or an `Idempotency-Key`, sending again is always
+        safe.
+        """
+        status, answer = await endpoint.record(await request.body(), request.scope)
+        return Response(answer, status_code=status, media_type="application/json")
+
+    return [record_events]
