@@ -38,7 +38,6 @@ def migrate(connection: Connection, schema: str) -> None:
     context.configure(
         connection=connection,
         target_metadata=TARGET,
-        version_table_schema=schema,
         include_object=_is_ours,
         compare_server_default=True,
     )
