@@ -12,7 +12,7 @@ for it, and tried again slowly.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
@@ -80,11 +80,11 @@ class Consumer:
                     pause_s = await self._after_failure(error, failures)
                     if pause_s is None:
                         return
-                    await _unless(stop, asyncio.sleep(pause_s))
+                    await pause(stop, pause_s)
                 else:
                     failures = 0
                     if not more:
-                        await _unless(stop, wakeups.wait(ticket))
+                        await _wait_for_events(wakeups, ticket, stop)
         finally:
             await self._disconnect()
 
@@ -103,16 +103,18 @@ class Consumer:
         """How long to pause; None when the checkpoint turns out to be gone."""
         await self._disconnect()
         message = f"{type(error).__name__}: {error}".splitlines()[0]  # below stand values
+        pause_s = backoff_s(failures)
+        if not is_transient(error):
+            try:
+                if not await note_error(await self._connected(), self._checkpoint, message):
+                    return None
+            except (psycopg.Error, StoreUnavailable):
+                await self._disconnect()
+            else:
+                pause_s = self._content_retry_s
         consumer, shard = self._checkpoint
         _log.warning("consumer_failed", consumer=consumer, shard=shard, error=message)
-        if is_transient(error):
-            return backoff_s(failures)
-        try:
-            found = await note_error(await self._connected(), self._checkpoint, message)
-        except (psycopg.Error, StoreUnavailable):
-            await self._disconnect()
-            return backoff_s(failures)
-        return self._content_retry_s if found else None
+        return pause_s
 
 
 def is_transient(error: Exception) -> bool:
@@ -149,16 +151,21 @@ async def note_error(connection: Connection, checkpoint: Checkpoint, message: st
     return await cursor.fetchone() is not None
 
 
-async def _unless(stop: asyncio.Event, waiting: Coroutine[None, None, None]) -> None:
-    """Wait, but no longer than until the stop."""
-    tasks = [asyncio.create_task(waiting), asyncio.create_task(_wait_for(stop))]
+async def pause(stop: asyncio.Event, duration_s: float) -> None:
+    """Sleep, but no longer than until the stop."""
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(duration_s):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def _wait_for_events(wakeups: Wakeups, ticket: int, stop: asyncio.Event) -> None:
+    """Wait as `Wakeups.wait` does, but no longer than until the stop."""
+    waits = [asyncio.ensure_future(wakeups.wait(ticket)), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _wait_for(stop: asyncio.Event) -> None:
-    await stop.wait()
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

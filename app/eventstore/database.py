@@ -1,21 +1,27 @@
 """Connections to a store: a server, a schema, and the checks that a server must pass."""
 
+import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
+from time import monotonic
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.kernel.errors import StoreUnavailable, UnsafeServer
 
 OLDEST_MAJOR_VERSION = 15
+FETCH_FOR = timedelta(seconds=5)
+FETCH_PAUSE_S = 0.05
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -123,6 +129,27 @@ async def check_server(connection: Connection, *, accept_data_loss: bool) -> Non
             f"the server has {', '.join(off)} off and could lose acknowledged events; "
             "turn it on, or set TIDINGS_ACCEPT_DATA_LOSS=true"
         )
+
+
+async def fetch(
+    pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """The rows that a statement answers; it must be one that may be run twice.
+
+    A lost connection, as when the server restarts, is replaced and the statement run again, for up
+    to `FETCH_FOR`. Raises `StoreUnavailable` after that, or when no connection comes free.
+    """
+    deadline = monotonic() + FETCH_FOR.total_seconds()
+    while True:
+        try:
+            async with pool.connection() as connection:
+                return await (await connection.execute(statement, values)).fetchall()
+        except (PoolTimeout, TooManyRequests) as error:
+            raise StoreUnavailable("no connection to the event store is free") from error
+        except psycopg.OperationalError as error:
+            if monotonic() > deadline:
+                raise unavailable(error) from error
+        await asyncio.sleep(FETCH_PAUSE_S)
 
 
 @cache

@@ -6,16 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from msgspec import Raw
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.appender import Appender
-from app.eventstore.database import Connection, Database, unavailable
+from app.eventstore.database import Connection, Database, fetch
 from app.eventstore.port import Append, Appended
 from app.eventstore.upcasting import Upcaster, upcast_columns
 from app.eventstore.wakeups import Wakeups
-from app.kernel.errors import StoreUnavailable
 from app.kernel.event import RecordedEvent
 from app.kernel.metrics import UNMEASURED, Histogram
 
@@ -118,14 +116,7 @@ class PostgresEventStore:
         return [_recorded(row) for row in rows]
 
     async def _fetch(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        try:
-            async with self.pool.connection() as connection:
-                cursor = await connection.execute(query.encode(), parameters)
-                return await cursor.fetchall()
-        except (PoolTimeout, TooManyRequests) as error:
-            raise StoreUnavailable("no connection to the event store is free") from error
-        except psycopg.OperationalError as error:
-            raise unavailable(error) from error
+        return await fetch(self.pool, query.encode(), parameters)
 
 
 def _recorded(row: tuple[Any, ...]) -> RecordedEvent:

@@ -1,13 +1,13 @@
 """Identities by value. A value stands nowhere: the table holds its digest under the secret."""
 
 import re
-from typing import Protocol, assert_never
+from typing import LiteralString, Protocol, assert_never
 from uuid import UUID, uuid4
 
-from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
 
-from app.kernel.errors import InvalidInput, StoreUnavailable
+from app.eventstore.database import Connection, fetch
+from app.kernel.errors import InvalidInput
 from app.kernel.fingerprint import keyed_digest
 from app.kernel.ids import anonymous, check_anonymous_id
 from app.modules.customers.events import IdentityKind
@@ -84,7 +84,7 @@ class IdentityIndex(Protocol):
 class Identities:
     """The identities of a store, in its erasable table."""
 
-    def __init__(self, pool: AsyncConnectionPool, secret: bytes) -> None:
+    def __init__(self, pool: AsyncConnectionPool[Connection], secret: bytes) -> None:
         """Take connections whose search path is the store's schema, and the store's secret."""
         self._pool = pool
         self._secret = secret
@@ -111,10 +111,6 @@ class Identities:
     def _digest(self, kind: IdentityKind, value: str) -> bytes:
         return keyed_digest(self._secret, "identity", kind, value)
 
-    async def _identity_id(self, statement: str, *values: object) -> UUID | None:
-        try:
-            async with self._pool.connection() as connection:
-                row = await (await connection.execute(statement, values)).fetchone()
-        except OperationalError as error:
-            raise StoreUnavailable from error
-        return row[0] if row else None
+    async def _identity_id(self, statement: LiteralString, *values: object) -> UUID | None:
+        rows = await fetch(self._pool, statement, values)
+        return rows[0][0] if rows else None
