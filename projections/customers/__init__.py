@@ -1,0 +1,14 @@
+"""Customers as they are now: traits, consents, identities, and when they were seen."""
+
+from functools import partial
+
+from projections.customers.tables import CustomersTables, make_tables
+from projections.projection import Projection, ShardKey, apply_sql
+
+CUSTOMERS: Projection[CustomersTables] = Projection(
+    name="customers",
+    version=1,
+    shard_key=ShardKey.CUSTOMER,
+    make_tables=make_tables,
+    apply=partial(apply_sql, __name__),
+)

@@ -1,0 +1,185 @@
+"""Generations: sets of a projection's tables, each with a checkpoint of its own.
+
+A generation is *building* until queries may read it, then *ready*; the pointer of each version of a
+definition says which one they do read. No statement here changes a table that queries read: new
+tables are made beside it, one pointer row moves, and tables that nobody reads any more are dropped.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import structlog
+from psycopg.errors import LockNotAvailable
+from psycopg.sql import SQL, Identifier, Literal
+
+from app.eventstore.consumer import ensure_checkpoint
+from app.eventstore.database import Connection
+from projections.projection import Generation, Projection
+
+BUILDING = "building"
+READY = "ready"
+
+DROP_LOCK_TIMEOUT_MS = 100
+MAX_DROP_ATTEMPTS = 50
+_DROP_PAUSE_S = 0.2
+
+_log = structlog.get_logger(__name__)
+
+
+class GenerationRow(NamedTuple):
+    """What is known of one generation."""
+
+    name: str
+    """The projection's."""
+    generation: int
+    definition_version: int
+    state: str
+
+
+_ALL = "SELECT name, generation, definition_version, state FROM projection_generations"
+
+_INSERT = """
+INSERT INTO projection_generations (name, generation, definition_version, state, made_at)
+VALUES (%s, %s, %s, %s, clock_now())
+"""
+_POINT = """
+INSERT INTO projection_pointers (name, definition_version, generation) VALUES (%s, %s, %s)
+ON CONFLICT (name, definition_version) DO UPDATE SET generation = excluded.generation
+"""
+_READ_SO_FAR = """
+SELECT generation FROM projection_pointers WHERE name = %s AND definition_version <= %s
+ORDER BY definition_version DESC LIMIT 1
+"""
+_MARK_READY = "UPDATE projection_generations SET state = %s WHERE name = %s AND generation = %s"
+
+# Tables carry their generation's name as a comment, for the definition that made them may be gone.
+_TABLES_OF = """
+SELECT relname FROM pg_class
+WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+    AND obj_description(oid, 'pg_class') = %s
+"""
+_FORGET = (
+    "DELETE FROM checkpoints WHERE consumer = %(consumer)s",
+    "DELETE FROM projection_pointers WHERE name = %(name)s AND generation = %(generation)s",
+    "DELETE FROM projection_generations WHERE name = %(name)s AND generation = %(generation)s",
+)
+
+
+async def all_generations(connection: Connection) -> list[GenerationRow]:
+    """Every generation of every projection, oldest first."""
+    cursor = await connection.execute(f"{_ALL} ORDER BY name, generation")
+    return [GenerationRow(*row) for row in await cursor.fetchall()]
+
+
+async def read_so_far(connection: Connection, projection: Projection[Any]) -> int | None:
+    """The generation that queries of this code read, or else those of the newest older code."""
+    cursor = await connection.execute(_READ_SO_FAR, (projection.name, projection.version))
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def built_versions(connection: Connection) -> set[tuple[str, int]]:
+    """The projections, by name and version of the definition, that queries can read."""
+    cursor = await connection.execute("SELECT name, definition_version FROM projection_pointers")
+    return set(await cursor.fetchall())
+
+
+async def make_first(connection: Connection, projections: tuple[Projection[Any], ...]) -> None:
+    """Give projections that have no generation at all their first one: ready, and pointed to.
+
+    Nothing older could serve meanwhile; queries see how far behind it is. A new version of a
+    definition is not served before it is built.
+    """
+    known = {row.name for row in await all_generations(connection)}
+    for projection in projections:
+        if projection.name not in known:
+            async with _locked(connection, projection):
+                rows = await all_generations(connection)
+                if all(row.name != projection.name for row in rows):
+                    await _make_first(connection, projection)
+
+
+async def _make_first(connection: Connection, projection: Projection[Any]) -> None:
+    generation = await _create(connection, projection.generation(1), READY)
+    for statement in generation.create_indexes():
+        await connection.execute(statement)
+    await connection.execute(_POINT, (projection.name, projection.version, generation.number))
+    _log.info("generation_made", generation=generation.name)
+
+
+async def next_generation(connection: Connection, projection: Projection[Any]) -> Generation[Any]:
+    """The generation being built for this version of the definition; made when there is none."""
+    async with _locked(connection, projection):
+        rows = [row for row in await all_generations(connection) if row.name == projection.name]
+        for row in rows:
+            if row.state == BUILDING and row.definition_version == projection.version:
+                return projection.generation(row.generation)
+        number = max((row.generation for row in rows), default=0) + 1
+        return await _create(connection, projection.generation(number), BUILDING)
+
+
+async def _create(
+    connection: Connection, generation: Generation[Any], state: str
+) -> Generation[Any]:
+    for statement in generation.create_tables():
+        await connection.execute(statement)
+    for table in generation.table_names:
+        await connection.execute(
+            SQL("COMMENT ON TABLE {} IS {}").format(Identifier(table), Literal(generation.name))
+        )
+    projection = generation.projection
+    row = (projection.name, generation.number, projection.version, state)
+    await connection.execute(_INSERT, row)
+    await ensure_checkpoint(connection, generation.checkpoint)
+    return generation
+
+
+async def point_to(connection: Connection, generation: Generation[Any]) -> None:
+    """Let the queries of this version of the definition read the generation from now on."""
+    projection = generation.projection
+    async with connection.transaction():
+        await connection.execute(_MARK_READY, (READY, projection.name, generation.number))
+        row = (projection.name, projection.version, generation.number)
+        await connection.execute(_POINT, row)
+    _log.info("generation_pointed_to", generation=generation.name)
+
+
+async def drop(connection: Connection, row: GenerationRow) -> bool:
+    """Drop a generation that no query reads; False when others used it all the while.
+
+    It gives way: nobody queues behind it for longer than 100 ms at a time.
+    """
+    for _ in range(MAX_DROP_ATTEMPTS):
+        try:
+            await _drop(connection, row)
+        except LockNotAvailable:
+            await asyncio.sleep(_DROP_PAUSE_S)
+        else:
+            _log.info("generation_dropped", generation=f"{row.name}_g{row.generation}")
+            return True
+    return False
+
+
+async def _drop(connection: Connection, row: GenerationRow) -> None:
+    consumer = f"{row.name}_g{row.generation}"
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = {DROP_LOCK_TIMEOUT_MS}")
+        tables = await (await connection.execute(_TABLES_OF, (consumer,))).fetchall()
+        values = {"consumer": consumer, "name": row.name, "generation": row.generation}
+        for statement in _FORGET:
+            await connection.execute(statement, values)
+        for (table,) in tables:
+            await connection.execute(SQL("DROP TABLE {}").format(Identifier(table)))
+
+
+@asynccontextmanager
+async def _locked(connection: Connection, projection: Projection[Any]) -> AsyncIterator[None]:
+    """A transaction in which nobody else makes generations of the projection."""
+    async with connection.transaction():
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s || current_schema(), 0))",
+            (f"generations of {projection.name} in ",),
+        )
+        yield

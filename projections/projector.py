@@ -1,0 +1,150 @@
+"""The projector: keeps every generation of the registered projections up to date.
+
+Any number of projectors, on any machines, share the work: a checkpoint's row lock says who applies
+the next batch (crash semantics: `app.eventstore.batch`). The generation that a rebuild left behind
+is kept up to date too, until it is dropped.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import psycopg
+import structlog
+
+from app.eventstore.batch import Claim
+from app.eventstore.consumer import Consumer, backoff_s, note_error, pause
+from app.eventstore.database import Connection
+from app.eventstore.wakeups import Wakeups
+from app.kernel.errors import StoreUnavailable
+from projections.generations import READY, all_generations, built_versions, make_first
+from projections.projection import Generation, Projection
+from projections.rebuild import RebuildRunning, rebuild, unknown_event
+from projections.session import Log
+
+MAX_BATCH_EVENTS = 5_000
+LOOK_FOR_GENERATIONS_EVERY = timedelta(seconds=0.5)
+BUILD_RETRY_AFTER = timedelta(seconds=5)
+
+_log = structlog.get_logger(__name__)
+
+
+class _Running(NamedTuple):
+    """The consumer of one generation."""
+
+    task: asyncio.Task[None]
+    stop: asyncio.Event
+
+
+class Projector:
+    """Runs the projections as this code defines them; other versions' generations are not its."""
+
+    def __init__(
+        self,
+        log: Log,
+        wakeups: Wakeups,
+        projections: Sequence[Projection[Any]],
+        *,
+        max_batch_events: int = MAX_BATCH_EVENTS,
+    ) -> None:
+        """Nothing connects before `run`; the wakeups are the caller's to open."""
+        self._log = log
+        self._wakeups = wakeups
+        self._projections = {projection.name: projection for projection in projections}
+        self._max_batch_events = max_batch_events
+        self._running: dict[str, _Running] = {}
+        self._builds: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Project until told to stop, then finish the batches at hand. Failures are retried."""
+        failures = 0
+        async with asyncio.TaskGroup() as tasks:
+            while not stop.is_set():
+                try:
+                    async with await self._log.connect() as connection:
+                        failures = 0
+                        await self._look_for_generations(connection, tasks, stop)
+                except (psycopg.Error, StoreUnavailable) as error:
+                    failures += 1
+                    _log.warning("projector_waits", error=str(error))
+                    await pause(stop, backoff_s(failures))
+            for running in self._running.values():
+                running.stop.set()
+            for build in self._builds.values():
+                build.cancel()
+
+    async def _look_for_generations(
+        self, connection: Connection, tasks: asyncio.TaskGroup, stop: asyncio.Event
+    ) -> None:
+        """Begin to work on generations that appear, and leave those that disappear."""
+        await make_first(connection, tuple(self._projections.values()))
+        while not stop.is_set():
+            wanted = await self._wanted(connection)
+            for name in self._running.keys() - wanted.keys():
+                self._running.pop(name).stop.set()
+            for name in wanted.keys() - self._running.keys():
+                self._running[name] = self._start(tasks, wanted[name])
+            built = await built_versions(connection)
+            for projection in self._projections.values():
+                if (projection.name, projection.version) not in built:
+                    self._build(tasks, projection)
+            await pause(stop, LOOK_FOR_GENERATIONS_EVERY.total_seconds())
+
+    async def _wanted(self, connection: Connection) -> dict[str, Generation[Any]]:
+        """The generations to keep up to date, by name."""
+        wanted: dict[str, Generation[Any]] = {}
+        for row in await all_generations(connection):
+            projection = self._projections.get(row.name)
+            if projection and row.state == READY and row.definition_version == projection.version:
+                generation = projection.generation(row.generation)
+                wanted[generation.name] = generation
+        return wanted
+
+    def _start(self, tasks: asyncio.TaskGroup, generation: Generation[Any]) -> _Running:
+        stop = asyncio.Event()
+        step = _Step(generation, self._log, self._max_batch_events)
+        consumer = Consumer(generation.checkpoint, self._log.connect, step)
+        return _Running(tasks.create_task(consumer.run(self._wakeups, stop)), stop)
+
+    def _build(self, tasks: asyncio.TaskGroup, projection: Projection[Any]) -> None:
+        """Build a generation for a definition that is new, unless that is under way here."""
+        running = self._builds.get(projection.name)
+        if running is None or running.done():
+            self._builds[projection.name] = tasks.create_task(_build(self._log, projection))
+
+
+class _Step:
+    """Applies the next batch to a generation; waits before an event that it does not know."""
+
+    def __init__(self, generation: Generation[Any], log: Log, max_batch_events: int) -> None:
+        self._generation = generation
+        self._claim = Claim(generation.checkpoint, log.catalogue, max_batch_events=max_batch_events)
+        self._waits_before: int | None = None
+
+    async def __call__(self, connection: Connection) -> bool:
+        span = await self._claim.apply(connection, self._generation.statements)
+        if span is None:
+            return False
+        if span.unknown is not None and span.upto == span.after:
+            await self._wait_before(connection, span.unknown)
+            return False
+        return span.upto < span.head
+
+    async def _wait_before(self, connection: Connection, unknown: int) -> None:
+        if self._waits_before != unknown:
+            message = unknown_event(unknown)
+            _log.error("projection_waits", generation=self._generation.name, error=message)
+            await note_error(connection, self._generation.checkpoint, message)
+            self._waits_before = unknown
+
+
+async def _build(log: Log, projection: Projection[Any]) -> None:
+    """Rebuild; where that fails, or another process is at it, the next look tries again."""
+    try:
+        await rebuild(log, projection)
+    except RebuildRunning:
+        return
+    except Exception as error:
+        _log.error("build_failed", projection=projection.name, error=f"{error!r}")
+        await asyncio.sleep(BUILD_RETRY_AFTER.total_seconds())
