@@ -11,11 +11,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 import migrations
-from app.eventstore.database import Database
+from app.eventstore.database import Database, unavailable
 from app.kernel.errors import TidingsError
 from app.settings import read_settings
 
@@ -36,23 +37,22 @@ def engine_of(database: Database) -> Engine:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Upgrade to a revision. Processes that start at once wait for each other."""
+    """Upgrade to a revision, all or nothing. Processes that start at once wait for each other.
+
+    Raises `MigrationRefused`, also when somebody holds a lock that it needs, `StoreUnavailable`.
+    """
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("path_separator", "os")
-    with engine_of(database).begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('migrate', 0))"))
+    with _in_one_line(), engine_of(database).begin() as connection:
         config.attributes |= {"connection": connection, "schema": database.schema}
-        try:
-            command.upgrade(config, revision)
-        except CommandError as error:
-            raise MigrationRefused(str(error)) from error
+        command.upgrade(config, revision)
 
 
 def check_migrated(database: Database) -> None:
     """Refuse a store whose schema is not at this code's version, with what to do about it."""
     head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
-    with engine_of(database).connect() as connection:
+    with _in_one_line(), engine_of(database).connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table_schema": database.schema}
         )
@@ -62,6 +62,24 @@ def check_migrated(database: Database) -> None:
             f"the store {database.schema!r} is at version {current or 'none'} and this program "
             f"needs {head}: run `tidings migrate`"
         )
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What went wrong, as an error of ours."""
+    try:
+        yield
+    except CommandError as error:
+        raise MigrationRefused(str(error)) from error
+    except (psycopg.Error, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, psycopg.errors.LockNotAvailable):
+            raise MigrationRefused(
+                "nothing was migrated: somebody holds a lock that the migration needs; try again"
+            ) from error
+        if isinstance(cause, psycopg.OperationalError):
+            raise unavailable(cause) from error
+        raise MigrationRefused(f"nothing was migrated: {str(cause).splitlines()[0]}") from error
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from projections import tables as projection_tables
 LOCK_TIMEOUT_MS = 5_000
 """A migration that waits longer for a lock gives up, so that nobody queues behind it for long."""
 
+TURN_TIMEOUT_MS = 60_000
+"""How long one migration waits for another one to end."""
+
 TARGET = [store_tables.metadata, projection_tables.metadata]
 
 _GENERATION_TABLE = re.compile(r".+_g\d+")
@@ -28,6 +31,8 @@ def migrate(connection: Connection, schema: str) -> None:
 
     Functions are code: each run replaces them all, so only tables need versions.
     """
+    connection.execute(text(f"SET LOCAL lock_timeout = {TURN_TIMEOUT_MS}"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('migrate', 0))"))
     connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
     connection.execute(text("SET LOCAL check_function_bodies = off"))

@@ -14,7 +14,8 @@ from app.eventstore.database import Database
 from app.migrate import engine_of
 
 _TABLES = """
-SELECT c.relname, 'column', a.attnum || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+SELECT c.relname, 'column', a.attnum || ' ' || a.attname
+    || ' ' || format_type(a.atttypid, a.atttypmod)
     || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
     || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
     || coalesce(' collate ' || l.collname, '') || a.attidentity::text || a.attgenerated::text
