@@ -13,6 +13,7 @@ from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.routes import log_routes
 from app.eventstore.upcasting import Upcaster
+from app.eventstore.wakeups import Wakeups
 from app.http.app import create_app
 from app.http.asgi import App
 from app.http.health import HealthCheck
@@ -28,6 +29,9 @@ from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
 from app.security.commands import Commands
 from app.settings import Settings
+from projections.projector import Projector
+from projections.registry import PROJECTIONS
+from projections.session import Log
 
 CATALOGUE = EventCatalogue(customer_events.REGISTERED)
 UPCASTERS: Sequence[Upcaster] = ()
@@ -116,3 +120,15 @@ def _check(store: PostgresEventStore) -> HealthCheck:
         await store.head()
 
     return event_store
+
+
+def log_of(database: Database) -> Log:
+    """The log as this code's consumers read it."""
+    return Log(database, CATALOGUE, UPCASTERS)
+
+
+async def run_projector(settings: Settings, database: Database, stop: asyncio.Event) -> None:
+    """Keep the read models up to date until told to stop."""
+    poll_interval = timedelta(milliseconds=settings.poll_interval_ms)
+    async with Wakeups(database, poll_interval) as wakeups:
+        await Projector(log_of(database), wakeups, PROJECTIONS).run(stop)

@@ -1,0 +1,34 @@
+"""``tidings projector``."""
+
+import asyncio
+import signal
+from typing import Any
+
+import rich_click as click
+import uvloop
+
+from app.bootstrap import run_projector, running_database
+from app.cli.options import LOGS, STORE, settings_of, settings_options
+from app.eventstore.database import Database
+from app.logs import configure_logs
+from app.settings import Settings
+
+
+@click.command
+@settings_options(*STORE, *LOGS, "poll_interval_ms")
+def command(**options: Any) -> None:
+    """Keep the read models up to date.
+
+    Any number may run, on any machines, and share the work; one that dies leaves nothing half done.
+    """
+    settings = settings_of(options)
+    configure_logs(settings, "projector")
+    with running_database(settings, migrated=True) as database:
+        uvloop.run(_run(settings, database))
+
+
+async def _run(settings: Settings, database: Database) -> None:
+    stop = asyncio.Event()
+    for stopping in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
+    await run_projector(settings, database, stop)
