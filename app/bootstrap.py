@@ -30,7 +30,8 @@ from app.secret import read_secret
 from app.security.commands import Commands
 from app.settings import Settings
 from projections.projector import Projector
-from projections.registry import PROJECTIONS
+from projections.rebuild import OnProgress, rebuild
+from projections.registry import PROJECTIONS, projection_named
 from projections.session import Log
 
 CATALOGUE = EventCatalogue(customer_events.REGISTERED)
@@ -38,6 +39,8 @@ UPCASTERS: Sequence[Upcaster] = ()
 
 SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
+
+PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -122,13 +125,20 @@ def _check(store: PostgresEventStore) -> HealthCheck:
     return event_store
 
 
-def log_of(database: Database) -> Log:
-    """The log as this code's consumers read it."""
-    return Log(database, CATALOGUE, UPCASTERS)
-
-
 async def run_projector(settings: Settings, database: Database, stop: asyncio.Event) -> None:
     """Keep the read models up to date until told to stop."""
     poll_interval = timedelta(milliseconds=settings.poll_interval_ms)
     async with Wakeups(database, poll_interval) as wakeups:
-        await Projector(log_of(database), wakeups, PROJECTIONS).run(stop)
+        await Projector(_log_of(database), wakeups, PROJECTIONS).run(stop)
+
+
+async def rebuild_projection(
+    database: Database, name: str, *, on_progress: OnProgress, drop_old: bool
+) -> int:
+    """Rebuild a read model by its name; see `projections.rebuild`. Answers the generation."""
+    projection = projection_named(name)
+    return await rebuild(_log_of(database), projection, on_progress=on_progress, drop_old=drop_old)
+
+
+def _log_of(database: Database) -> Log:
+    return Log(database, CATALOGUE, UPCASTERS)
