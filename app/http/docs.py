@@ -18,7 +18,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from app.http.docs_page import documentation_page
-from app.http.openapi import Document, openapi_document
+from app.http.examples import Document
+from app.http.openapi import openapi_document
 
 
 def documentation_routes(
@@ -53,8 +54,8 @@ def _asset(name: str) -> str:
 def _content_security_policy(style: str, script: str) -> str:
     """Nothing runs, is shown or is talked to but the page's own parts and this server."""
     return (
-        f"default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; img-src data:; "
-        f"style-src {_hash_of(style)}; script-src {_hash_of(script)}"
+        "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
+        f"form-action 'none'; style-src {_hash_of(style)}; script-src {_hash_of(script)}"
     )
 
 

@@ -9,9 +9,13 @@ import shlex
 from collections.abc import Iterator
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
-from app.http.examples import resolve
-from app.http.openapi import Document, operations
+from app.http.examples import Document, Schema, resolve
+from app.http.openapi import operations
+
+MAX_LEVELS = 4
+"""Of objects in objects whose fields are listed; some contain themselves."""
 
 _JSON = "application/json"
 _CODE = re.compile(r"``?([^`]+)``?")
@@ -47,14 +51,13 @@ def _navigation(document: Document) -> str:
     return f"<ul>{''.join(items)}</ul>"
 
 
-def _section(
-    path: str, method: str, operation: dict[str, Any], document: Document, base_url: str
-) -> str:
+def _section(path: str, method: str, operation: Schema, document: Document, base_url: str) -> str:
     parameters = [resolve(parameter, document) for parameter in operation.get("parameters", ())]
     body = operation.get("requestBody", {}).get("content", {}).get(_JSON)
     answers = "".join(_answers(operation, document))
     return f"""<section id="{escape(operation["operationId"])}">
-<h2>{_method(method)} <code>{escape(path)}</code></h2>{_prose(operation.get("description", ""))}
+<h2>{_method(method)} <code>{escape(path)}</code></h2>
+<p>{_text(operation.get("summary", ""))}.</p>{_prose(operation.get("description", ""))}
 <form data-method="{method}" data-path="{escape(path)}">{_inputs(parameters, document)}
 {_body(body, document)}<p><button>Send</button></p><pre hidden></pre></form>
 <details><summary>As a command</summary>
@@ -68,24 +71,34 @@ def _method(method: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """A docstring as paragraphs, with what stands between backquotes as code."""
-    paragraphs = (escape(part) for part in text.split("\n\n") if part.strip())
-    return "".join(f"<p>{_CODE.sub(_AS_CODE, part)}</p>" for part in paragraphs)
+    """A docstring as paragraphs."""
+    return "".join(f"<p>{_text(part)}</p>" for part in text.split("\n\n") if part.strip())
 
 
-def _inputs(parameters: list[dict[str, Any]], document: Document) -> str:
+def _text(text: str) -> str:
+    """A description, with what stands between backquotes as code."""
+    return _CODE.sub(_AS_CODE, escape(text))
+
+
+def _inputs(parameters: list[Schema], document: Document) -> str:
     rows = (
         f"<tr><td{' class=required' if parameter.get('required') else ''}>"
         f"<code>{escape(parameter['name'])}</code></td>"
         f'<td><input name="{escape(parameter["name"])}" data-in="{parameter["in"]}"'
-        f' aria-label="{escape(parameter["name"])}"></td>'
+        f' aria-label="{escape(parameter["name"])}" value="{escape(_given(parameter))}"></td>'
         f"<td>{_described(parameter, parameter['schema'], document)}</td></tr>"
         for parameter in parameters
     )
     return f"<table>{''.join(rows)}</table>"
 
 
-def _body(media: dict[str, Any] | None, document: Document) -> str:
+def _given(parameter: Schema) -> str:
+    """What a parameter's field holds at first: the example of one in the path, else nothing."""
+    examples = parameter["schema"].get("examples", ()) if parameter["in"] == "path" else ()
+    return str(examples[0]) if examples else ""
+
+
+def _body(media: Schema | None, document: Document) -> str:
     if media is None:
         return ""
     example = escape(_pretty(media.get("example")))
@@ -93,25 +106,33 @@ def _body(media: dict[str, Any] | None, document: Document) -> str:
 <textarea aria-label="body" spellcheck="false">{example}</textarea>"""
 
 
-def _fields(schema: dict[str, Any], document: Document) -> Iterator[str]:
-    """A row for each field of an object; of a choice or a list, those of what it is of."""
-    schema = resolve(schema, document)
-    for part in (*schema.get("oneOf", ()), *([schema["items"]] if "items" in schema else ())):
-        yield from _fields(part, document)
-    required = schema.get("required", ())
-    for name, field in schema.get("properties", {}).items():
-        yield (
-            f"<tr><td{' class=required' if name in required else ''}><code>{escape(name)}</code>"
-            f"</td><td>{_described(field, field, document)}</td></tr>"
-        )
+def _fields(schema: Schema, document: Document, name: str = "", level: int = 0) -> Iterator[str]:
+    """A row for each field of an object, and for those of the objects in it, by their paths."""
+    required = resolve(schema, document).get("required", ())
+    for part_name, part in _parts(resolve(schema, document)):
+        path = f"{name}.{part_name}".removeprefix(".").replace(".[]", "[]")
+        if part_name in resolve(schema, document).get("properties", {}):
+            mark = " class=required" if part_name in required else ""
+            described = _described(part, part, document)
+            yield f"<tr><td{mark}><code>{escape(path)}</code></td><td>{described}</td></tr>"
+        if level < MAX_LEVELS:
+            yield from _fields(part, document, path, level + 1)
 
 
-def _described(described: dict[str, Any], schema: dict[str, Any], document: Document) -> str:
+def _parts(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """What a schema is made of, by name; choices have none, and items are called ``[]``."""
+    yield from (("", choice) for choice in schema.get("oneOf", ()))
+    if "items" in schema:
+        yield "[]", schema["items"]
+    yield from schema.get("properties", {}).items()
+
+
+def _described(described: Schema, schema: Schema, document: Document) -> str:
     description = described.get("description", "")
-    return f'<span class="kind">{escape(_kind(schema, document))}</span> {escape(description)}'
+    return f'<span class="kind">{escape(_kind(schema, document))}</span> {_text(description)}'
 
 
-def _kind(schema: dict[str, Any], document: Document) -> str:
+def _kind(schema: Schema, document: Document) -> str:
     """A schema in a few words, such as ``integer 1 to 200`` or ``list of Event``."""
     if "$ref" in schema:
         return str(schema["$ref"]).rsplit("/", 1)[-1]
@@ -122,10 +143,11 @@ def _kind(schema: dict[str, Any], document: Document) -> str:
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items', {}), document)}"
     bounds = [f"{schema[key]:g}" for key in ("minimum", "maximum") if key in schema]
-    return " ".join([schema.get("format") or schema.get("type", "anything"), " to ".join(bounds)])
+    kind = schema.get("format") or schema.get("type", "anything")
+    return f"{kind} {' to '.join(bounds)}".strip()
 
 
-def _answers(operation: dict[str, Any], document: Document) -> Iterator[str]:
+def _answers(operation: Schema, document: Document) -> Iterator[str]:
     for status, part in operation["responses"].items():
         answer = resolve(part, document)
         yield f"<p><code>{escape(status)}</code> {escape(answer['description'])}</p>"
@@ -134,13 +156,11 @@ def _answers(operation: dict[str, Any], document: Document) -> Iterator[str]:
                 yield f"<pre>{escape(_pretty(media['example']))}</pre>"
 
 
-def _curl(
-    url: str, method: str, parameters: list[dict[str, Any]], media: dict[str, Any] | None
-) -> str:
+def _curl(url: str, method: str, parameters: list[Schema], media: Schema | None) -> str:
     for parameter in parameters:
         if parameter["in"] == "path":
-            example = parameter["schema"].get("examples", [parameter["name"]])[0]
-            url = url.replace(f"{{{parameter['name']}}}", str(example))
+            value = quote(_given(parameter) or parameter["name"], safe="~")
+            url = url.replace(f"{{{parameter['name']}}}", value)
     command = ["curl", "-X", method, url] if method != "GET" else ["curl", url]
     if media is not None:
         command += ["-H", f"Content-Type: {_JSON}", "-d", json.dumps(media.get("example"))]

@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from msgspec import Struct
 
-from app.http.asgi import AnyScope, Headers, Receive, Scope, Send
+from app.http.asgi import AnyScope, Headers, Receive, Send
 from app.http.context import context_of
 from app.kernel.errors import InvalidInput
 
@@ -105,6 +106,10 @@ class Subscription:
         return batch
 
 
+class _Stalled(Exception):
+    """The client takes nothing."""
+
+
 class LiveStream:
     """An ASGI app that sends batches of events as they come, and heartbeats while none do.
 
@@ -124,8 +129,8 @@ class LiveStream:
         self._closing = closing
         self._heartbeat_seconds = heartbeat.total_seconds()
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events until there is a reason to end."""
+    async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
+        """Send events until there is a reason to end. Fits ASGI in Litestar's words and ours."""
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         pump = asyncio.create_task(self._pump(send))
         reasons = (
@@ -139,10 +144,12 @@ class LiveStream:
             for task in reasons:
                 task.cancel()
             await asyncio.wait(reasons)
-        if not pump.cancelled() and (error := pump.exception()) is not None:
+        error = None if pump.cancelled() else pump.exception()
+        if error is not None and not isinstance(error, _Stalled):
             _log.warning("live stream broke off", exc_info=error)
-        with suppress(TimeoutError):
-            await _write(send, b"", more_body=False)
+        if not isinstance(error, _Stalled):
+            with suppress(_Stalled):
+                await _write(send, b"", more_body=False)
 
     async def _pump(self, send: Send) -> None:
         await _write(send, b"retry: %d\n\n" % (RETRY / timedelta(milliseconds=1)))
@@ -174,9 +181,11 @@ def _encode(event: LiveEvent) -> bytes:
 
 
 async def _write(send: Send, body: bytes, *, more_body: bool = True) -> None:
-    """Send a chunk; `TimeoutError` when the client takes none for too long."""
-    async with asyncio.timeout(MAX_STALL.total_seconds()):
-        await send({"type": "http.response.body", "body": body, "more_body": more_body})
+    try:
+        async with asyncio.timeout(MAX_STALL.total_seconds()):
+            await send({"type": "http.response.body", "body": body, "more_body": more_body})
+    except TimeoutError:
+        raise _Stalled from None
 
 
 async def _until_gone(receive: Receive) -> None:

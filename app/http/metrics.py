@@ -21,7 +21,9 @@ SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 
 class Metrics:
-    """The metrics of this process; each is made once, by whoever wires it to what it measures."""
+    """The metrics of this process, which has one of these; each metric is made once, where it is
+    wired to what it measures.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""

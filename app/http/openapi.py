@@ -10,10 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
-from app.http.examples import example_of
+from app.http.examples import Document, example_of
 from app.http.problems import MEDIA_TYPE, Problem
-
-Document = dict[str, Any]
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
@@ -95,6 +93,7 @@ def _header(name: str, description: str) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], path: str, method: str, document: Document) -> None:
     """Add what every operation has: problems, the headers that are understood, and examples."""
+    _summarise(operation)
     responses = operation["responses"]
     responses.pop("400", None)  # Litestar's shape of an error, which ours replaces
     responses["default"] = _PROBLEM
@@ -110,3 +109,11 @@ def _complete(operation: dict[str, Any], path: str, method: str, document: Docum
         media = part.get("content", {}).get(_JSON)
         if media and "example" not in media and "examples" not in media:
             media["example"] = example_of(media["schema"], document)
+
+
+def _summarise(operation: dict[str, Any]) -> None:
+    """Take the docstring's first paragraph as summary, where Litestar made one of the name."""
+    first, _, rest = operation.get("description", "").partition("\n\n")
+    if first and " " not in operation.get("summary", ""):
+        operation["summary"] = " ".join(first.split()).removesuffix(".")
+        operation["description"] = rest

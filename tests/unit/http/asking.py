@@ -35,6 +35,8 @@ def scope_of(method: str = "GET", target: str = "/", **headers: str) -> Scope:
     return {
         "type": "http",
         "method": method,
+        "scheme": "http",
+        "server": ("127.0.0.1", 8000),
         "path": unquote(raw_path),
         "raw_path": raw_path.encode(),
         "query_string": query.encode("latin-1"),
