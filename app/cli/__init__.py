@@ -1,13 +1,20 @@
 """The command line: one file a command, loaded when it is asked for."""
 
+import sys
 from importlib import import_module
+from typing import Any, NoReturn
 
 import psycopg
 import rich_click as click
+from click.exceptions import Exit, NoArgsIsHelpError
 from rich.console import Console
+from rich.markup import escape
 from rich_click import RichGroup
 
 from app.kernel.errors import InvalidInput, TidingsError
+
+console = Console()
+errors = Console(stderr=True)
 
 COMMANDS = {
     "up": "up",
@@ -23,7 +30,7 @@ COMMANDS = {
 
 
 class Commands(RichGroup):
-    """Loads a command's module when it is needed, and turns our errors into one line."""
+    """Loads a command's module when it is needed, and turns errors into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """All commands, in the order in which a newcomer meets them."""
@@ -36,19 +43,30 @@ class Commands(RichGroup):
         command: click.Command = import_module(f"app.cli.{COMMANDS[cmd_name]}").command
         return command
 
-    def invoke(self, ctx: click.Context) -> object:
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run; what goes wrong is said in one line, and the exit status is not 0."""
         try:
-            return super().invoke(ctx)
+            super().main(*args, **{**kwargs, "standalone_mode": False})
+            sys.exit(0)
+        except Exit as done:
+            sys.exit(done.exit_code)
+        except NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
         except InvalidInput as error:
-            raise click.UsageError(
-                f"{error.field}: {error}" if error.field else str(error)
-            ) from None
-        except TidingsError as error:
-            raise click.ClickException(str(error)) from None
-        except psycopg.OperationalError as error:
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise click.ClickException(line) from None
+            _fail(f"{error.field}: {error}" if error.field else str(error), 2)
+        except (TidingsError, psycopg.OperationalError) as error:
+            _fail(str(error), 1)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(130)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    line = (message.strip() or "failed").splitlines()[0]
+    errors.print(f"[red]tidings:[/] {escape(line)}", soft_wrap=True, highlight=False)
+    sys.exit(status)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,7 +76,3 @@ def main() -> None:
 
     Every option is also a `TIDINGS_*` environment variable; the option goes first.
     """
-
-
-console = Console()
-errors = Console(stderr=True)

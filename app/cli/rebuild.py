@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import psycopg
 import rich_click as click
 import uvloop
@@ -17,10 +18,11 @@ from rich.progress import (
 from app.bootstrap import PROJECTION_NAMES, rebuild_projection, running_database
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
+from app.logs import configure_logs
 
 
 @click.command
-@click.argument("name", metavar=f"[{'|'.join(PROJECTION_NAMES)}]")
+@click.argument("name", type=click.Choice(PROJECTION_NAMES))
 @click.option("--drop-old", is_flag=True, help="Drop the tables that queries read before.")
 @settings_options(*STORE)
 def command(name: str, *, drop_old: bool, **options: Any) -> None:
@@ -29,8 +31,10 @@ def command(name: str, *, drop_old: bool, **options: Any) -> None:
     When it is filled, queries read it from then on. The former one is kept up to date until the
     next rebuild. One that is interrupted goes on where it stood when it is started again.
     """
+    settings = settings_of(options)
+    configure_logs(msgspec.structs.replace(settings, log_level="warning"), "rebuild")
     with (
-        running_database(settings_of(options), migrated=True) as database,
+        running_database(settings, migrated=True) as database,
         _progress() as progress,
     ):
         task = progress.add_task(name, total=None)
