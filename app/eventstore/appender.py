@@ -38,8 +38,19 @@ MAX_QUEUED_EVENTS = 50_000
 MAX_KNOWN_STREAMS = 100_000
 GIVE_UP_AFTER = timedelta(seconds=20)
 LOCK_TIMEOUT_MS = 10_000
+SHORTEST_TRY_S = 5.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
+
+CALL = b"CALL append_group('%s')"
+
+# An event's content breaks a rule or a limit of PostgreSQL (SQLSTATE class 22, 23 or 54).
+_ContentRefused = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -71,6 +82,7 @@ class Appender:
         self._group_seconds = group_seconds
         self._queue: deque[Waiting] = deque()
         self._queued_events = 0
+        self._closed = False
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -90,7 +102,8 @@ class Appender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Finish what is queued, then close."""
+        """Finish what is queued, then close; nothing more is taken."""
+        self._closed = True
         if self._task is None:
             return
         await self._idle.wait()
@@ -101,24 +114,34 @@ class Appender:
     def submit(self, appends: Sequence[Append]) -> list[asyncio.Future[Appended]]:
         """Queue appends that travel as one group where the rules allow; a future for each.
 
-        Raises `StoreUnavailable` when too many wait already: better refused early than late.
+        Raises `StoreUnavailable` when too many wait already (better refused early than late), or
+        when it is closed.
         """
         events = sum(len(part.events) for append in appends for part in append.streams)
+        if self._closed:
+            raise StoreUnavailable("the event store is being closed")
         if self._queued_events + events > MAX_QUEUED_EVENTS:
             raise StoreUnavailable("too many events wait to be recorded")
         loop = asyncio.get_running_loop()
-        unit_events = events
-        futures: list[asyncio.Future[Appended]] = []
-        for append in appends:
-            waiting = Waiting(append, loop.create_future(), unit_events)
+        give_up_at = perf_counter() + GIVE_UP_AFTER.total_seconds()
+        unit = [Waiting(append, loop.create_future(), give_up_at) for append in appends]
+        queued = [waiting for waiting in unit if self._encoded(waiting)]
+        if queued:
+            queued[0].unit_events = sum(len(waiting.records) for waiting in queued)
+            self._queued_events += queued[0].unit_events
+            self._queue += queued
+            self._wake.set()
+            self._idle.clear()
+        return [waiting.answer for waiting in unit]
+
+    def _encoded(self, waiting: Waiting) -> bool:
+        """Whether it could be written down; else its caller is told, and nobody else is hurt."""
+        try:
             waiting.encode(self._known_versions)
-            self._queue.append(waiting)
-            futures.append(waiting.answer)
-            unit_events = 0
-        self._queued_events += events
-        self._wake.set()
-        self._idle.clear()
-        return futures
+        except (TypeError, ValueError, OverflowError) as error:
+            waiting.resolve(UnstorableValue(_first_line(error), field="data"))
+            return False
+        return True
 
     async def _run(self) -> None:
         while True:
@@ -139,7 +162,7 @@ class Appender:
         """Append a group; on a value that PostgreSQL refuses, its halves, down to the culprit."""
         try:
             answer = await self._call_until_answered(group)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+        except _ContentRefused as error:
             if len(group) == 1:
                 _fail(group, UnstorableValue(_first_line(error), field="data"))
                 return
@@ -153,15 +176,16 @@ class Appender:
     async def _call_until_answered(
         self, group: list[Waiting]
     ) -> tuple[int | None, list[int], list[_Refusal]]:
-        deadline = perf_counter() + GIVE_UP_AFTER.total_seconds()
+        # By when they came: a queue behind a server that is down waits no longer than one append.
+        deadline = max(waiting.give_up_at for waiting in group)
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                async with asyncio.timeout(deadline - perf_counter()):
+                async with asyncio.timeout(max(deadline - perf_counter(), SHORTEST_TRY_S)):
                     if self._connection is None:
                         self._connection = await self._connect()
                     return await self._call(self._connection, group)
-            except (psycopg.DataError, psycopg.IntegrityError):
+            except _ContentRefused:
                 raise
             except (psycopg.Error, StoreUnavailable, TimeoutError, OSError) as error:
                 await self._disconnect()
@@ -181,15 +205,14 @@ class Appender:
 
         The extended protocol commits at a Sync message that a stalled client could withhold, the
         lock held meanwhile (PostgreSQL manual, "Message Flow"). Quotes are all there is to escape:
-        the connection has standard_conforming_strings on, and the server checks the encoding.
+        the connection has standard_conforming_strings on, the server checks the encoding, and a
+        record holds no NUL.
         """
         started = perf_counter()
         request = encode_group(group).replace(b"'", b"''")
-        cursor = await connection.execute(
-            b"SELECT first_position, versions, refusals::text FROM append_events('%s')" % request
-        )
+        cursor = await connection.execute(CALL % request)
         row = await cursor.fetchone()
-        assert row is not None  # noqa: S101 - for the type checker: the function answers one row
+        assert row is not None  # noqa: S101 - for the type checker: the procedure answers one row
         self._group_events.observe(sum(len(waiting.records) for waiting in group))
         self._group_seconds.observe(perf_counter() - started)
         first_position, versions, refusals = row
@@ -230,6 +253,8 @@ class Appender:
 
     async def _connect(self) -> Connection:
         connection = await self._database.connect(application_name="tidings append")
+        # Never prepared: that is another protocol, and would keep the texts of the last 100 groups.
+        connection.prepare_threshold = None
         try:
             await check_server(connection, accept_data_loss=self._database.accept_data_loss)
             await connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
@@ -245,6 +270,8 @@ class Appender:
             self._connection = None
         # The server that comes back may be one that had not seen the last events.
         self._known_versions.clear()
+        for waiting in self._queue:
+            waiting.encode({})
 
 
 def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:

@@ -159,11 +159,11 @@ def sql(package: str, name: str) -> LiteralString:
 
 
 def function_definitions(package: str = "app.eventstore") -> list[LiteralString]:
-    """The ``CREATE OR REPLACE FUNCTION`` texts of a package's ``sql`` folder, by name."""
+    """The ``CREATE OR REPLACE`` texts of a package's ``sql`` folder, functions and procedures."""
     names = sorted(
         entry.name.removesuffix(".sql")
         for entry in files(package).joinpath("sql").iterdir()
         if entry.name.endswith(".sql")
     )
     texts = [sql(package, name) for name in names]
-    return [text for text in texts if re.search(r"^CREATE OR REPLACE FUNCTION", text, re.M)]
+    return [text for text in texts if re.search(r"^CREATE OR REPLACE ", text, re.M)]

@@ -14,6 +14,7 @@ from app.eventstore.port import Append, Appended
 
 MAX_GROUP_EVENTS = 1_000
 MAX_GROUP_BYTES = 4 * 1024 * 1024
+MAX_HELD_APPENDS = 1_000
 
 
 class _Record(Struct, frozen=True, omit_defaults=True):
@@ -41,6 +42,8 @@ class Waiting:
     append: Append
     answer: Any
     """The future that gets the outcome or the error."""
+    give_up_at: float = 0.0
+    """When the caller gets an error instead of another try, by `perf_counter`."""
     unit_events: int = 0
     """On the first append of several sent together: how many events they are, to stay together."""
     records: list[bytes] = field(default_factory=list)
@@ -54,7 +57,10 @@ class Waiting:
         return [event.event_id for part in self.append.streams for event in part.events]
 
     def encode(self, known_versions: Mapping[str, int]) -> None:
-        """Write its records, once, while other groups are on their way."""
+        """Write its records, once, while other groups are on their way.
+
+        Raises `ValueError`, `TypeError` or `OverflowError` for what no JSON can say.
+        """
         self.records = [
             _encoder.encode(
                 _Record(
@@ -73,6 +79,8 @@ class Waiting:
             for part in self.append.streams
             for event in part.events
         ]
+        if any(b"\0" in record for record in self.records):
+            raise ValueError("a NUL byte stands in the JSON")
         self.size_bytes = sum(map(len, self.records))
 
     def resolve(self, outcome: Appended | Exception) -> None:
@@ -99,7 +107,7 @@ def take_group(queue: deque[Waiting]) -> list[Waiting]:
 
     An append that expects an exact version shares no group with another append to its stream, and
     no event id occurs twice in a group. The append behind one that has to wait waits too when it
-    is for the same stream.
+    is for the same stream or has an event id of it.
     """
     group: list[Waiting] = []
     held: list[Waiting] = []
@@ -111,7 +119,7 @@ def take_group(queue: deque[Waiting]) -> list[Waiting]:
             events + max(waiting.unit_events, len(waiting.records)) <= MAX_GROUP_EVENTS
             and size_bytes + waiting.size_bytes <= MAX_GROUP_BYTES
         )
-        if group and not fits:
+        if group and (not fits or len(held) == MAX_HELD_APPENDS):
             break
         queue.popleft()
         if rules.admit(waiting):
@@ -136,16 +144,16 @@ class _Rules:
     def admit(self, waiting: Waiting) -> bool:
         streams = [part.stream for part in waiting.append.streams]
         exact = [p.stream for p in waiting.append.streams if p.expected_version is not None]
-        ids = waiting.event_ids
+        is_new = self._event_ids.isdisjoint(waiting.event_ids)
+        self._event_ids.update(waiting.event_ids)
         if (
-            not self._event_ids.isdisjoint(ids)
+            not is_new
             or not self._blocked.isdisjoint(streams)
             or not self._exact.isdisjoint(streams)
             or not self._streams.isdisjoint(exact)
         ):
             self._blocked.update(streams)
             return False
-        self._event_ids.update(ids)
         self._streams.update(streams)
         self._exact.update(exact)
         return True

@@ -18,6 +18,7 @@ TABLES = (
     "events",
 )
 FUNCTIONS = (
+    "append_group(jsonb, bigint, integer[], text)",
     "append_events(jsonb)",
     "stream_version(text)",
     "clock_now()",
@@ -135,4 +136,4 @@ def downgrade() -> None:
     for table in (*generation_tables, *TABLES):
         op.drop_table(table)
     for function in FUNCTIONS:
-        op.execute(f"DROP FUNCTION {function}")
+        op.execute(f"DROP ROUTINE {function}")

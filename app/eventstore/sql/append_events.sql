@@ -1,4 +1,4 @@
--- Appends a group of appends to the log and commits with the statement that calls it.
+-- Appends a group of appends to the log, in the transaction that calls it.
 --
 -- `request` is a JSON array of flat records, one an event, in order: append (the number of its append
 -- in the group), event_id, stream, expected (the stream's version before its append; null: any), known
