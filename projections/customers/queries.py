@@ -1,0 +1,301 @@
+"""Customers as they are now: one by id, or a list by id, identity or trait."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Meta, Raw, Struct
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from app.eventstore.tables import identities as identity_values
+from app.kernel.errors import NotFound
+from app.modules.customers.events import IdentityKind
+from projections.customers import CUSTOMERS
+from projections.customers.tables import CustomersTables
+from projections.paging import decode_cursor, encode_cursor
+from projections.prefixes import ascii_lower, first_after
+from projections.reading import AnyRow, ReadModels
+
+MAX_SEARCH_CHARACTERS = 100
+"""How much of a trait's value `apply.sql` keeps for searches."""
+
+Query = sa.Select[*tuple[Any, ...]]
+
+
+class Consent(Struct, frozen=True):
+    """What a customer last said of a topic on a channel."""
+
+    channel: Annotated[str, Meta(examples=["email"])]
+    topic: Annotated[str, Meta(examples=["news"])]
+    granted: Annotated[bool, Meta(examples=[True])]
+    changed_at: datetime
+
+
+class Identity(Struct, frozen=True):
+    """Something that a customer is known by; its value is not told."""
+
+    identity_id: UUID
+    kind: IdentityKind
+    linked_at: datetime
+
+
+class Customer(Struct, frozen=True):
+    """A customer, or a visitor (``~…``), as the read model has it.
+
+    Events, first and last seen are of what services sent, linked visitors' included.
+    """
+
+    customer_id: Annotated[str, Meta(examples=["anna"])]
+    version: Annotated[int, Meta(examples=[3])]
+    """Of the stream ``customer-<id>``, for If-Match; 0: no command was executed yet."""
+    registered_at: datetime | None
+    first_seen: datetime | None
+    last_seen: datetime | None
+    events: Annotated[int, Meta(examples=[12])]
+    traits: Annotated[Raw, Meta(examples=[{"name": "Anna Berg", "plan": "pro"}])]
+    consents: Sequence[Consent]
+    identities: Sequence[Identity]
+
+
+class CustomerPage(Struct, frozen=True):
+    """Some customers, and where to go on."""
+
+    items: Sequence[Customer]
+    next_cursor: str | None
+    """Null on the last page."""
+
+
+class ByIdPrefix(Struct, frozen=True):
+    """Those whose ids begin so, by id; visitors only when the prefix begins with ``~``."""
+
+    prefix: str = ""
+
+
+class ByIdentity(Struct, frozen=True):
+    """Who is known by an identity; nobody by one that was never seen."""
+
+    identity_id: UUID | None
+
+
+class ByTrait(Struct, frozen=True):
+    """Those of whom a trait's value begins so, by the value and then by id."""
+
+    name: str
+    prefix: str
+
+
+Search = ByIdPrefix | ByIdentity | ByTrait
+
+
+class _Place(NamedTuple):
+    """Where a page ended: the last one's value of the trait searched for, and its id."""
+
+    value: str
+    customer_id: str
+
+
+class Customers:
+    """The customers of a store."""
+
+    def __init__(self, models: ReadModels) -> None:
+        """Take how to read."""
+        self._models = models
+
+    async def one(self, customer_id: str, *, min_position: int | None = None) -> Customer:
+        """The customer, or `NotFound`; raises what `ReadModels.rows` raises."""
+
+        def query(tables: CustomersTables) -> Query:
+            found = sa.select(_constant("").label("value"), tables.customers.c.customer_id).where(
+                tables.customers.c.customer_id == customer_id
+            )
+            return _with_details(tables, found)
+
+        rows = await self._models.rows(CUSTOMERS, query, min_position=min_position)
+        if not rows:
+            raise NotFound(f"there is no customer {customer_id!r}")
+        return _customer(rows[0])
+
+    async def page(
+        self,
+        search: Search,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        min_position: int | None = None,
+    ) -> CustomerPage:
+        """Those that the search finds, in its order.
+
+        Raises `InvalidInput` for a cursor that is none, and what `ReadModels.rows` raises.
+        """
+        after = None if cursor is None else decode_cursor(cursor, _Place)
+
+        def query(tables: CustomersTables) -> Query:
+            return _with_details(tables, _found(tables, search, after, limit + 1))
+
+        rows = await self._models.rows(CUSTOMERS, query, min_position=min_position)
+        customers = [_customer(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        last = rows[limit - 1] if more else None
+        next_cursor = encode_cursor(_Place(last.value, last.customer_id)) if last else None
+        return CustomerPage(customers, next_cursor)
+
+
+_consents = msgspec.json.Decoder(list[Consent])
+_identities = msgspec.json.Decoder(list[Identity])
+
+
+def _customer(row: AnyRow) -> Customer:
+    return Customer(
+        row.customer_id,
+        row.stream_version,
+        row.registered_at,
+        row.first_seen,
+        row.last_seen,
+        row.events,
+        Raw(row.traits.encode()),
+        _consents.decode(row.consents),
+        _identities.decode(row.identities),
+    )
+
+
+def _found(tables: CustomersTables, search: Search, after: _Place | None, limit: int) -> Query:
+    match search:
+        case ByIdPrefix(prefix=prefix):
+            return _by_id(tables, prefix, after, limit)
+        case ByIdentity(identity_id=identity_id):
+            known = tables.identities.c
+            found = sa.select(_constant("").label("value"), known.customer_id)
+            return found.where(known.identity_id == identity_id).limit(limit)
+        case ByTrait(name=name, prefix=prefix):
+            return _by_trait(tables, name, ascii_lower(prefix), after, limit)
+
+
+def _by_id(tables: CustomersTables, prefix: str, after: _Place | None, limit: int) -> Query:
+    """One range of ids; without a prefix those before and after the visitors', of whom there may be
+    many more than customers.
+    """
+    customer_id = tables.customers.c.customer_id
+    visitors_end = first_after("~")
+    ranges = [(prefix, first_after(prefix))] if prefix else [("", "~"), (visitors_end, None)]
+    parts = []
+    for low, high in ranges:
+        part = sa.select(_constant("").label("value"), customer_id).where(customer_id >= low)
+        if high is not None:
+            part = part.where(customer_id < high)
+        if after is not None:
+            part = part.where(customer_id > after.customer_id)
+        parts.append(sa.select(part.order_by(customer_id).limit(limit).subquery()))
+    both = sa.union_all(*parts).subquery()
+    return sa.select(both).order_by(both.c.customer_id).limit(limit)
+
+
+def _by_trait(
+    tables: CustomersTables, name: str, prefix: str, after: _Place | None, limit: int
+) -> Query:
+    trait = tables.traits.c
+    found = sa.select(trait.search.label("value"), trait.customer_id).where(
+        trait.name == name, trait.search >= prefix
+    )
+    if (high := first_after(prefix)) is not None:
+        found = found.where(trait.search < high)
+    if after is not None:
+        place = sa.tuple_(sa.literal(after.value), sa.literal(after.customer_id))
+        found = found.where(sa.tuple_(trait.search, trait.customer_id) > place)
+    return found.order_by(trait.search, trait.customer_id).limit(limit)
+
+
+def _with_details(tables: CustomersTables, found: Query) -> Query:
+    """The profiles of those found, in the same order, with what belongs to each."""
+    page = found.subquery("page")
+    profile = tables.customers.c
+    visits = _visits(tables).lateral("visits")
+    return (
+        sa.select(
+            page.c.value,
+            profile.customer_id,
+            profile.stream_version,
+            profile.registered_at,
+            sa.func.least(profile.first_seen, visits.c.first_seen).label("first_seen"),
+            sa.func.greatest(profile.last_seen, visits.c.last_seen).label("last_seen"),
+            (profile.events + visits.c.events).label("events"),
+            _traits(tables).label("traits"),
+            _consents_of(tables).label("consents"),
+            _identities_of(tables).label("identities"),
+        )
+        .select_from(
+            page.join(tables.customers, profile.customer_id == page.c.customer_id).join(
+                visits, sa.true()
+            )
+        )
+        .order_by(page.c.value, page.c.customer_id)
+    )
+
+
+def _visits(tables: CustomersTables) -> Query:
+    """What the customer's linked visitors did before they were known."""
+    visitor, linked = tables.customers.alias("visitor"), tables.identities.c
+    return (
+        sa.select(
+            sa.func.min(visitor.c.first_seen).label("first_seen"),
+            sa.func.max(visitor.c.last_seen).label("last_seen"),
+            sa.func.coalesce(sa.cast(sa.func.sum(visitor.c.events), sa.BigInteger), 0).label(
+                "events"
+            ),
+        )
+        .select_from(tables.identities)
+        .join(identity_values, identity_values.c.identity_id == linked.identity_id)
+        .join(visitor, visitor.c.customer_id == identity_values.c.anonymous_id)
+        .where(linked.customer_id == tables.customers.c.customer_id)
+        .correlate(tables.customers)
+    )
+
+
+def _traits(tables: CustomersTables) -> sa.ScalarSelect[str]:
+    trait = tables.traits.c
+    together = sa.cast(sa.func.jsonb_object_agg(trait.name, trait.value), sa.Text)
+    return (
+        sa.select(sa.func.coalesce(together, _constant("{}")))
+        .where(trait.customer_id == tables.customers.c.customer_id)
+        .correlate(tables.customers)
+        .scalar_subquery()
+    )
+
+
+def _consents_of(tables: CustomersTables) -> sa.ScalarSelect[str]:
+    consent = tables.consents.c
+    columns = (consent.channel, consent.topic, consent.granted, consent.changed_at)
+    return _rows_of(tables, columns, consent.customer_id, (consent.channel, consent.topic))
+
+
+def _identities_of(tables: CustomersTables) -> sa.ScalarSelect[str]:
+    identity = tables.identities.c
+    columns = (identity.identity_id, identity.kind, identity.linked_at)
+    return _rows_of(
+        tables, columns, identity.customer_id, (identity.linked_at, identity.identity_id)
+    )
+
+
+def _rows_of(
+    tables: CustomersTables,
+    columns: Sequence[sa.ColumnElement[Any]],
+    customer_id: sa.ColumnElement[str],
+    order: Sequence[sa.ColumnElement[Any]],
+) -> sa.ScalarSelect[str]:
+    """The customer's rows of a table, as the text of a JSON array of objects."""
+    fields = [part for column in columns for part in (_constant(str(column.key)), column)]
+    each = sa.func.jsonb_build_object(*fields)
+    together = sa.cast(sa.func.jsonb_agg(aggregate_order_by(each, *order)), sa.Text)
+    return (
+        sa.select(sa.func.coalesce(together, _constant("[]")))
+        .where(customer_id == tables.customers.c.customer_id)
+        .correlate(tables.customers)
+        .scalar_subquery()
+    )
+
+
+def _constant(text: str) -> sa.ColumnElement[str]:
+    """A text of our own, in the statement itself: PostgreSQL asks no parameter's type."""
+    return sa.literal_column(f"'{text}'", sa.Text)

@@ -1,0 +1,97 @@
+"""How the projections are doing: for people, and for metrics."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from psycopg.rows import class_row
+
+from app.eventstore.database import Connection
+from projections.projection import Projection
+
+
+class GenerationStatus(Struct, frozen=True):
+    """One set of tables."""
+
+    name: str
+    """Such as ``timeline_g3``."""
+    projection: str
+    generation: int
+    definition_version: int
+    state: str
+    """building or ready."""
+    is_read: bool
+    """Whether queries of its definition's version read it."""
+    position: int
+    lag_events: int
+    lag_seconds: float
+    """How long the oldest event that is not applied yet has been recorded; 0: there is none."""
+    moved_at: datetime
+    last_error: str | None
+
+
+class ProjectionStatus(Struct, frozen=True):
+    """One projection, as this code defines it."""
+
+    name: str
+    definition_version: int
+    generations: Sequence[GenerationStatus]
+    """Of every version of the definition, oldest first."""
+    looked_at: datetime
+    """The store's time."""
+
+    @property
+    def read(self) -> GenerationStatus | None:
+        """The generation that queries read; None until one was built."""
+        for generation in self.generations:
+            if generation.is_read and generation.definition_version == self.definition_version:
+                return generation
+        return None
+
+
+# A generation without a checkpoint is being dropped.
+_GENERATIONS = """
+SELECT format('%s_g%s', g.name, g.generation) AS name, g.name AS projection, g.generation,
+    g.definition_version, g.state, p.generation IS NOT NULL AS is_read, c.position,
+    greatest(log.head - c.position, 0) AS lag_events,
+    greatest(coalesce(extract(epoch FROM clock_now() - (
+        SELECT recorded_at FROM events WHERE position = c.position + 1
+    )), 0), 0)::double precision AS lag_seconds,
+    c.moved_at, c.last_error
+FROM projection_generations g
+JOIN checkpoints c ON c.consumer = format('%s_g%s', g.name, g.generation)
+LEFT JOIN projection_pointers p
+    ON p.name = g.name AND p.definition_version = g.definition_version
+    AND p.generation = g.generation
+CROSS JOIN (SELECT coalesce(max(position), 0) AS head FROM events) AS log
+ORDER BY g.name, g.generation
+"""
+
+
+async def statuses(
+    connection: Connection, projections: Sequence[Projection[Any]]
+) -> list[ProjectionStatus]:
+    """The status of each projection, in their order."""
+    async with connection.cursor(row_factory=class_row(GenerationStatus)) as cursor:
+        await cursor.execute(_GENERATIONS)
+        generations = await cursor.fetchall()
+    row = await (await connection.execute("SELECT clock_now()")).fetchone()
+    assert row is not None  # noqa: S101 - for the type checker: a SELECT without FROM
+    return [
+        ProjectionStatus(
+            projection.name,
+            projection.version,
+            [found for found in generations if found.projection == projection.name],
+            row[0],
+        )
+        for projection in projections
+    ]
+
+
+def rate_per_s(before: ProjectionStatus, now: ProjectionStatus) -> float:
+    """Events a second that the read generation moved by between two looks."""
+    seconds = (now.looked_at - before.looked_at).total_seconds()
+    if before.read is None or now.read is None or before.read.name != now.read.name or seconds <= 0:
+        return 0.0
+    return (now.read.position - before.read.position) / seconds

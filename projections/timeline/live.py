@@ -1,0 +1,125 @@
+"""A customer's timeline as it happens: it follows the log, not the read model."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.types import ASGIApp
+
+from app.eventstore.broadcast import Broadcast
+from app.eventstore.port import EventStore
+from app.http.live import LiveEvent, LiveStream, Subscription, last_event_id
+from app.kernel.errors import PositionBeyondHead
+from app.kernel.event import RecordedEvent
+from app.kernel.ids import check_id
+from projections.timeline.queries import Timelines
+
+BACKLOG_PAGE_EVENTS = 500
+
+_LINKS = frozenset({"customer.identity_linked", "customer.identity_unlinked"})
+
+_encoder = msgspec.json.Encoder()
+
+Batches = AsyncGenerator[Sequence[LiveEvent], None]
+
+
+class LiveTimelines:
+    """Streams of timeline entries, each in the log's order, without gap or repeat."""
+
+    def __init__(self, timelines: Timelines, store: EventStore, broadcast: Broadcast) -> None:
+        """Take what knows entries and links, the log, and what is told of its growth."""
+        self._timelines = timelines
+        self._store = store
+        self._broadcast = broadcast
+
+    async def entries(self, customer_id: str, after: int | None) -> Batches:
+        """Entries after a position, then as they come; only those that come when it is None.
+
+        Raises `PositionBeyondHead` at once. Ends when its reader is too slow, who then resumes from
+        the last entry that it has got.
+        """
+        head = await self._store.head()
+        if after is not None and after > head:
+            raise PositionBeyondHead(f"the log ends at position {head}", field="Last-Event-ID")
+        ids = await self._timelines.ids_of(customer_id)
+        return self._entries(customer_id, ids, after)
+
+    async def _entries(self, customer_id: str, ids: Sequence[str], after: int | None) -> Batches:
+        while True:
+            stretch = _Stretch(self._timelines)
+            async with aclosing(self._stretch(stretch, ids, after)) as batches:
+                async for batch in batches:
+                    yield batch
+                    after = batch[-1].id
+                    if stretch.relinked_at is not None:
+                        break
+                else:
+                    return
+            # From here on the customer's events stand under other ids, too, or fewer.
+            ids = await self._timelines.ids_of(customer_id, min_position=stretch.relinked_at)
+
+    async def _stretch(self, stretch: "_Stretch", ids: Sequence[str], after: int | None) -> Batches:
+        """Entries of the ids, as long as these are the customer's."""
+        with self._broadcast.listening(ids, stretch.offer):
+            joined = await self._broadcast.joined()
+            last = joined if after is None else after
+            while page := await self._store.read_log(
+                after=last, limit=BACKLOG_PAGE_EVENTS, customer_ids=ids
+            ):
+                yield stretch.entries_of(page)
+                last = page[-1].position
+            async for batch in stretch.subscription:
+                if fresh := [entry for entry in batch if entry.id > last]:
+                    yield fresh
+                    last = fresh[-1].id
+
+
+class _Stretch:
+    """What a client is to be sent while its customer's ids stay the same."""
+
+    def __init__(self, timelines: Timelines) -> None:
+        self._timelines = timelines
+        self.subscription = Subscription()
+        self.relinked_at: int | None = None
+
+    def offer(self, events: Sequence[RecordedEvent]) -> None:
+        self.subscription.offer(self.entries_of(events))
+
+    def entries_of(self, events: Sequence[RecordedEvent]) -> list[LiveEvent]:
+        """The entries; the first link or unlink among them ends the stretch."""
+        entries = []
+        for event in events:
+            entry = self._timelines.entry_of(event)
+            entries.append(LiveEvent(event.position, "entry", _encoder.encode(entry)))
+            if event.type in _LINKS and self.relinked_at is None:
+                self.relinked_at = event.position
+        return entries
+
+
+def live_timeline_routes(live: LiveTimelines, closing: asyncio.Event) -> list[HTTPRouteHandler]:
+    """``GET /v1/customers/{customer_id}/timeline/live``; streams end when `closing` is set."""
+
+    @get(
+        "/v1/customers/{customer_id:str}/timeline/live",
+        tags=["Customers"],
+        summary="Follow a customer's timeline",
+        media_type="text/event-stream",
+    )
+    async def follow_timeline(
+        request: Request[Any, Any, Any], customer_id: FromPath[str]
+    ) -> ASGIApp:
+        """Server-sent events, each an entry of the timeline, as soon as it is recorded.
+
+        The `id` of each is its position. Sent as `Last-Event-ID`, it resumes the stream after that
+        entry without a gap or a repeat; without it, the stream begins with what comes next.
+        """
+        check_id(customer_id, field="customer_id")
+        batches = await live.entries(customer_id, last_event_id(request.scope))
+        return LiveStream(batches, closing=closing)
+
+    return [follow_timeline]
