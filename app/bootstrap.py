@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from app.embedded import EmbeddedPostgres, find_running
+from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
@@ -29,10 +32,16 @@ from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
 from app.security.commands import Commands
 from app.settings import Settings
+from projections.customers.queries import Customers
+from projections.customers.routes import customer_query_routes
 from projections.projector import Projector
+from projections.reading import ReadModels
 from projections.rebuild import OnProgress, rebuild
 from projections.registry import PROJECTIONS, projection_named
 from projections.session import Log
+from projections.timeline.live import LiveTimelines, live_timeline_routes
+from projections.timeline.queries import Timelines
+from projections.timeline.routes import timeline_routes
 
 CATALOGUE = EventCatalogue(customer_events.REGISTERED)
 UPCASTERS: Sequence[Upcaster] = ()
@@ -40,6 +49,7 @@ UPCASTERS: Sequence[Upcaster] = ()
 SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
 
+MAX_QUERY_CONNECTIONS = 8
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -81,41 +91,66 @@ async def opened_api(
 
     Live streams end when `closing` is set.
     """
-    secret = read_secret(settings)
     metrics = Metrics()
-    async with opened_store(
-        database,
-        poll_interval=timedelta(milliseconds=settings.poll_interval_ms),
-        upcasters=UPCASTERS,
-        group_events=metrics.histogram(
-            "tidings_append_group_events",
-            "Events in a group that was appended in one call.",
-            buckets=GROUP_EVENTS_BUCKETS,
-        ),
-        group_seconds=metrics.histogram(
-            "tidings_append_group_seconds", "Time that a group's append took."
-        ),
-    ) as store:
-        events = _events_endpoint(store, secret)
-        yield create_app(
-            [
-                *event_routes(events),
-                *log_routes(store),
-                *customer_routes(
-                    Commands(Executor(store, Codec(CATALOGUE)), source=SOURCE, secret=secret),
-                    Identities(store.pool, secret),
-                ),
-            ],
-            version=version("tidings"),
-            metrics=metrics,
-            direct_routes={("POST", "/v1/events"): events},
-            health_checks={"event_store": _check(store)},
-        )
+    engine = database.engine(max_size=MAX_QUERY_CONNECTIONS)
+    async with (
+        opened_store(
+            database,
+            poll_interval=timedelta(milliseconds=settings.poll_interval_ms),
+            upcasters=UPCASTERS,
+            group_events=metrics.histogram(
+                "tidings_append_group_events",
+                "Events in a group that was appended in one call.",
+                buckets=GROUP_EVENTS_BUCKETS,
+            ),
+            group_seconds=metrics.histogram(
+                "tidings_append_group_seconds", "Time that a group's append took."
+            ),
+        ) as store,
+        _disposing(engine),
+    ):
+        yield _api(settings, store, engine, metrics, closing)
 
 
-def _events_endpoint(store: PostgresEventStore, secret: bytes) -> EventsEndpoint:
+def _api(
+    settings: Settings,
+    store: PostgresEventStore,
+    engine: AsyncEngine,
+    metrics: Metrics,
+    closing: asyncio.Event,
+) -> App:
+    secret = read_secret(settings)
+    identities = Identities(store.pool, secret)
+    commands = Commands(Executor(store, Codec(CATALOGUE)), secret, SOURCE)
     intake = Intake(catalogue=CATALOGUE, secret=secret, source=SOURCE, clock=system_clock)
-    return EventsEndpoint(store, intake)
+    events = EventsEndpoint(store, intake)
+    models = ReadModels(
+        engine, min_position_timeout=timedelta(milliseconds=settings.min_position_timeout_ms)
+    )
+    timelines = Timelines(models, CATALOGUE, UPCASTERS)
+    live = LiveTimelines(timelines, store, Broadcast(store))
+    return create_app(
+        [
+            *event_routes(events),
+            *log_routes(store),
+            *customer_routes(commands, identities),
+            *customer_query_routes(Customers(models), identities),
+            *timeline_routes(timelines),
+            *live_timeline_routes(live, closing),
+        ],
+        version=version("tidings"),
+        metrics=metrics,
+        direct_routes={("POST", "/v1/events"): events},
+        health_checks={"event_store": _check(store)},
+    )
+
+
+@asynccontextmanager
+async def _disposing(engine: AsyncEngine) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await engine.dispose()
 
 
 def _check(store: PostgresEventStore) -> HealthCheck:

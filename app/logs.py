@@ -19,7 +19,8 @@ def configure_logs(settings: Settings, process: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(
-                [structlog.dev.ConsoleRenderer()]
+                # Not the pretty traceback: it would show local variables, bodies among them.
+                [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
                 if readable
                 else [
                     structlog.processors.format_exc_info,
