@@ -16,6 +16,7 @@ import uvloop
 from app.bootstrap import opened_api, running_database
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.database import Database
+from app.http.asgi import App
 from app.http.metrics import SHARED_DIRECTORY_VARIABLE
 from app.http.server import Server
 from app.logs import configure_logs
@@ -55,19 +56,23 @@ def command(fd: int | None, **options: Any) -> None:
 async def _serve(settings: Settings, database: Database, listening: socket.socket) -> None:
     closing = asyncio.Event()
     async with opened_api(settings, database, closing) as app:
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_S,
-            limit_concurrency=MAX_CONCURRENT_REQUESTS,
-        )
-        await Server(config, closing=closing).serve(sockets=[listening])
+        await Server(server_config(app), closing=closing).serve(sockets=[listening])
+
+
+def server_config(app: App) -> uvicorn.Config:
+    """How an application is served; benchmarks serve what they compare with in the same way."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=MAX_CONCURRENT_REQUESTS,
+    )
 
 
 def _serve_with_workers(settings: Settings, database: Database) -> int:
