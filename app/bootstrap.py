@@ -34,11 +34,13 @@ from app.security.commands import Commands
 from app.settings import Settings
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
+from projections.lag import LagGauges, published_lag
 from projections.projector import Projector
 from projections.reading import ReadModels
 from projections.rebuild import OnProgress, rebuild
 from projections.registry import PROJECTIONS, projection_named
 from projections.session import Log
+from projections.status import ProjectionStatus, rate_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
@@ -108,6 +110,7 @@ async def opened_api(
             ),
         ) as store,
         _disposing(engine),
+        published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
     ):
         yield _api(settings, store, engine, metrics, closing)
 
@@ -145,6 +148,16 @@ def _api(
     )
 
 
+def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:
+    events = metrics.gauge(
+        "tidings_projection_lag_events", "Events not yet in the read model.", ["projection"]
+    )
+    seconds = metrics.gauge(
+        "tidings_projection_lag_seconds", "Age of the oldest of them.", ["projection"]
+    )
+    return {name: LagGauges(events.labels(name), seconds.labels(name)) for name in PROJECTION_NAMES}
+
+
 @asynccontextmanager
 async def _disposing(engine: AsyncEngine) -> AsyncIterator[None]:
     try:
@@ -173,6 +186,15 @@ async def rebuild_projection(
     """Rebuild a read model by its name; see `projections.rebuild`. Answers the generation."""
     projection = projection_named(name)
     return await rebuild(_log_of(database), projection, on_progress=on_progress, drop_old=drop_old)
+
+
+async def observe_projections(database: Database) -> list[tuple[ProjectionStatus, float]]:
+    """The read models' status and rate in events a second, from two looks a second apart."""
+    async with await database.connect() as connection:
+        first = await statuses(connection, PROJECTIONS)
+        await asyncio.sleep(1)
+        second = await statuses(connection, PROJECTIONS)
+    return [(now, rate_per_s(before, now)) for before, now in zip(first, second, strict=True)]
 
 
 def _log_of(database: Database) -> Log:

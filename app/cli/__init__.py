@@ -13,7 +13,7 @@ from rich_click import RichGroup
 
 from app.kernel.errors import InvalidInput, TidingsError
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 200)
 errors = Console(stderr=True)
 
 COMMANDS = {
