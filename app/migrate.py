@@ -1,6 +1,5 @@
 """Bring a store's schema to this code's version."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,6 @@ from sqlalchemy.pool import NullPool
 import migrations
 from app.eventstore.database import Database, unavailable
 from app.kernel.errors import TidingsError
-from app.settings import read_settings
 
 _SCRIPTS = Path(migrations.__file__).parent
 
@@ -80,12 +78,3 @@ def _in_one_line() -> Iterator[None]:
         if isinstance(cause, psycopg.OperationalError):
             raise unavailable(cause) from error
         raise MigrationRefused(f"nothing was migrated: {str(cause).splitlines()[0]}") from error
-
-
-@contextmanager
-def opened_store() -> Iterator[tuple[Engine, str]]:
-    """The store of the settings, its PostgreSQL running for the time of the block."""
-    from app.bootstrap import running_database  # noqa: PLC0415 - bootstrap imports this module
-
-    with running_database(read_settings(os.environ)) as database:
-        yield engine_of(database), database.schema

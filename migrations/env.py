@@ -6,8 +6,11 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, text
 
+from app.bootstrap import running_database
 from app.eventstore import tables as store_tables
 from app.eventstore.database import function_definitions
+from app.migrate import engine_of
+from app.settings import read_settings
 from projections import tables as projection_tables
 
 LOCK_TIMEOUT_MS = 5_000
@@ -58,10 +61,8 @@ def run() -> None:
     if given is not None:
         migrate(given, context.config.attributes["schema"])
         return
-    from app.migrate import opened_store  # noqa: PLC0415 - only the bare alembic command needs it
-
-    with opened_store() as (engine, schema), engine.begin() as connection:
-        migrate(connection, schema)
+    with running_database(read_settings()) as database, engine_of(database).begin() as connection:
+        migrate(connection, database.schema)
 
 
 run()

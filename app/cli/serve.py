@@ -17,7 +17,7 @@ from app.bootstrap import opened_api, running_database
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.http.asgi import App
-from app.http.metrics import SHARED_DIRECTORY_VARIABLE
+from app.http.metrics import SHARED_DIRECTORY_VARIABLE, forget_dead_processes
 from app.http.server import Server
 from app.logs import configure_logs
 from app.settings import Settings, environment_of
@@ -55,6 +55,7 @@ def command(fd: int | None, **options: Any) -> None:
 
 async def _serve(settings: Settings, database: Database, listening: socket.socket) -> None:
     closing = asyncio.Event()
+    forget_dead_processes()  # such as the worker in whose place this one runs
     async with opened_api(settings, database, closing) as app:
         await Server(server_config(app), closing=closing).serve(sockets=[listening])
 

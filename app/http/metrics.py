@@ -7,6 +7,7 @@ of them then answers for all.
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import prometheus_client
 from litestar import Response, get
@@ -106,9 +107,23 @@ class RequestMetrics:
         children[1].observe(seconds)
 
 
-def forget_process(process_id: int) -> None:
-    """Stop counting what a process that died had in flight."""
-    mark_process_dead(process_id)  # type: ignore[no-untyped-call] # the library's own lack
+def forget_dead_processes() -> None:
+    """Stop counting what processes that were killed had in flight."""
+    directory = os.environ.get(SHARED_DIRECTORY_VARIABLE)
+    for path in Path(directory).glob("gauge_livesum_*.db") if directory else ():
+        process_id = int(path.stem.rsplit("_", 1)[1])
+        if not _lives(process_id):
+            mark_process_dead(process_id)  # type: ignore[no-untyped-call] # the library's own lack
+
+
+def _lives(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:

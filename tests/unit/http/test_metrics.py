@@ -99,14 +99,14 @@ def test_what_nobody_measures_costs_nothing_and_fails_never() -> None:
 
 
 PROCESS = """
-from app.http.metrics import Metrics, forget_process
+from app.http.metrics import Metrics, forget_dead_processes
 metrics = Metrics()
 metrics.counter("things_total", "Things.").inc(3)
 metrics.gauge("open_things", "Open things.", summed=True).inc(2)
 metrics.gauge("lag_events", "Lag.").set(5)
 import os, sys
 if len(sys.argv) > 1:
-    forget_process(int(sys.argv[1]))
+    forget_dead_processes()
 print(os.getpid())
 print(metrics.exposition().decode())
 """
