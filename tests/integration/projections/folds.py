@@ -1,0 +1,67 @@
+"""The read models as a few lines of plain Python compute them from the log."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.kernel.event import RecordedEvent, kind_of
+
+Rows = dict[Any, Any]
+
+
+def fold_timeline(log: Iterable[RecordedEvent]) -> list[tuple[Any, ...]]:
+    """Customer, when, position, kind of every entry, in order."""
+    return sorted(
+        (event.customer_id, event.occurred_at, event.position, kind_of(event.stream, event.type))
+        for event in log
+        if event.customer_id is not None
+    )
+
+
+class CustomersFold:
+    """Profiles, traits, consents and identities, each keyed as its table is."""
+
+    def __init__(self, log: Iterable[RecordedEvent]) -> None:
+        self.profiles: dict[str, dict[str, Any]] = {}
+        self.traits: dict[tuple[str, str], Any] = {}
+        self.consents: dict[tuple[str, str, str], tuple[bool, datetime]] = {}
+        self.identities: dict[tuple[str, str], tuple[str, datetime]] = {}
+        for event in log:
+            if event.customer_id is not None:
+                self._apply(event, event.customer_id)
+
+    def _apply(self, event: RecordedEvent, customer_id: str) -> None:
+        profile = self.profiles.setdefault(
+            customer_id,
+            {"registered": None, "first": None, "last": None, "events": 0, "version": 0},
+        )
+        when = event.occurred_at
+        if event.stream.startswith("activity-"):
+            profile["events"] += 1
+            profile["first"] = min(profile["first"] or when, when)
+            profile["last"] = max(profile["last"] or when, when)
+            return
+        profile["version"] = event.version
+        data = msgspec.json.decode(event.data)
+        match event.type:
+            case "customer.registered":
+                profile["registered"] = min(profile["registered"] or when, when)
+                self._set_traits(customer_id, data["traits"])
+            case "customer.traits_changed":
+                self._set_traits(customer_id, data["traits"])
+            case "customer.consent_recorded" | "customer.consent_withdrawn":
+                key = (customer_id, data["channel"], data["topic"])
+                self.consents[key] = (event.type == "customer.consent_recorded", when)
+            case "customer.identity_linked":
+                self.identities[customer_id, data["identity_id"]] = (data["kind"], when)
+            case "customer.identity_unlinked":
+                self.identities.pop((customer_id, data["identity_id"]), None)
+
+    def _set_traits(self, customer_id: str, traits: dict[str, Any]) -> None:
+        for name, value in traits.items():
+            if value is None:
+                self.traits.pop((customer_id, name), None)
+            else:
+                self.traits[customer_id, name] = value

@@ -1,0 +1,48 @@
+"""Random histories of a few customers: every kind of event, in any order, late ones too."""
+
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from app.modules.customers.events import (
+    ConsentRecorded,
+    ConsentWithdrawn,
+    CustomerRegistered,
+    CustomerTraitsChanged,
+    IdentityLinked,
+    IdentityUnlinked,
+)
+from tests.integration.projections.stage import Happening, of_customer, sent
+
+minutes = st.integers(-5000, 5000)
+customer_ids = st.sampled_from(["ann", "ben"])
+senders = st.sampled_from(["ann", "ben", "~v1", "~v2"])
+names = st.sampled_from(["plan", "Größe"])
+values = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
+    | st.lists(st.integers(), max_size=2)
+)
+traits = st.dictionaries(names, values, max_size=3)
+channels = st.sampled_from(["email", "push"])
+topics = st.sampled_from(["news", "offers"])
+identity_ids = st.integers(1, 3).map(lambda number: UUID(int=number))
+identity_kinds = st.sampled_from(["anonymous", "email"])
+
+customers_events = st.one_of(
+    st.builds(CustomerRegistered, traits),
+    st.builds(CustomerTraitsChanged, traits),
+    st.builds(ConsentRecorded, channels, topics),
+    st.builds(ConsentWithdrawn, channels, topics),
+    st.builds(IdentityLinked, identity_ids, identity_kinds),
+    st.builds(IdentityUnlinked, identity_ids, identity_kinds),
+)
+happening: st.SearchStrategy[Happening] = st.one_of(
+    st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
+    st.builds(sent, senders, st.sampled_from(["Order Placed", "customer", "a.b"]), minutes=minutes),
+)
+# Long enough that one thing changes several times within a batch.
+histories = st.lists(happening, min_size=30, max_size=60)
+batch_sizes = st.sampled_from([1, 7, 1000])

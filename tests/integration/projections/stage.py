@@ -1,0 +1,174 @@
+"""A store with events on it, and projections run over it by hand or by projectors."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from app.eventstore.batch import Claim
+from app.eventstore.database import Database
+from app.eventstore.port import Append, StreamAppend
+from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.upcasting import Upcaster
+from app.eventstore.wakeups import Wakeups
+from app.kernel.event import Event, EventCatalogue, NewEvent
+from app.kernel.ids import new_event_id
+from app.modules.customers.events import REGISTERED
+from projections.generations import make_first
+from projections.projection import Generation, Projection
+from projections.projector import Projector
+from projections.reading import ReadModels
+from projections.registry import PROJECTIONS
+from projections.session import Log
+
+CATALOGUE = EventCatalogue(REGISTERED)
+LONG_POLL = timedelta(seconds=5)
+DEADLINE_S = 20
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+Happening = tuple[str, NewEvent]
+"""A stream and an event for it."""
+
+
+def sent(
+    customer_id: str,
+    event_type: str = "Product Added",
+    *,
+    minutes: float = 0,
+    **data: Any,
+) -> Happening:
+    """An event that a service sent; so many minutes after noon it happened."""
+    return f"activity-{customer_id}", NewEvent(
+        event_id=new_event_id(),
+        type=event_type,
+        data=Raw(msgspec.json.encode(data)),
+        metadata=Raw(b'{"source":"test"}'),
+        customer_id=customer_id,
+        occurred_at=NOON + timedelta(minutes=minutes),
+    )
+
+
+def of_customer(customer_id: str, event: Event, *, minutes: float = 0) -> Happening:
+    """An event of the customers' module."""
+    return f"customer-{customer_id}", NewEvent(
+        event_id=new_event_id(),
+        type=event.tag,
+        data=Raw(msgspec.json.encode(event)),
+        metadata=Raw(b"{}"),
+        schema_version=event.schema_version,
+        customer_id=customer_id,
+        occurred_at=NOON + timedelta(minutes=minutes),
+    )
+
+
+@dataclass
+class Stage:
+    """A store, and what runs on it."""
+
+    database: Database
+    store: PostgresEventStore
+    wakeups: Wakeups
+    log: Log
+    models: ReadModels = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.models = ReadModels(
+            self.database.engine(max_size=4), min_position_timeout=timedelta(seconds=DEADLINE_S)
+        )
+
+    async def record(self, *happenings: Happening) -> int:
+        """Append the events, each alone, in order; the last position."""
+        appends = [Append((StreamAppend(stream, (event,)),)) for stream, event in happenings]
+        outcomes = await self.store.append_many(appends)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+        return await self.store.head()
+
+    async def make_first(self, *projections: Projection[Any]) -> None:
+        """The first generations."""
+        async with await self.log.connect() as connection:
+            await make_first(connection, projections or PROJECTIONS)
+
+    async def apply(self, generation: Generation[Any], *, max_batch_events: int = 1000) -> None:
+        """Bring a generation to the end of the log, in batches."""
+        claim = Claim(generation.checkpoint, self.log.catalogue, max_batch_events=max_batch_events)
+        async with await self.log.connect() as connection:
+            while span := await claim.apply(connection, generation.statements):
+                if span.upto == span.head:
+                    break
+
+    @asynccontextmanager
+    async def projecting(
+        self, *projections: Projection[Any], log: Log | None = None
+    ) -> AsyncIterator[Projector]:
+        """A projector that runs for the time of the block."""
+        stop = asyncio.Event()
+        projector = Projector(log or self.log, self.wakeups, projections or PROJECTIONS)
+        task = asyncio.create_task(projector.run(stop))
+        try:
+            yield projector
+        finally:
+            stop.set()
+            await task
+
+    async def fetch(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        async with await self.database.connect() as connection:
+            return await (await connection.execute(query.encode(), values)).fetchall()
+
+    async def position(self, name: str) -> int | None:
+        """How far a generation has come."""
+        rows = await self.fetch("SELECT position FROM checkpoints WHERE consumer = %s", name)
+        return rows[0][0] if rows else None
+
+    async def caught_up(self, *names: str) -> None:
+        """Wait until the generations have come to the end of the log."""
+        head = await self.store.head()
+        for name in names or ("timeline_g1", "customers_g1"):
+
+            async def is_there(name: str = name) -> bool:
+                return (await self.position(name) or 0) >= head
+
+            await until(is_there)
+
+    async def contents(self, generation: Generation[Any]) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table of a generation, by the tables' base names."""
+        suffix = f"_g{generation.number}"
+        return {
+            name.removesuffix(suffix): sorted(await self.fetch(f"SELECT t::text FROM {name} AS t"))
+            for name in generation.table_names
+        }
+
+
+@asynccontextmanager
+async def opened_stage(
+    database: Database,
+    *,
+    catalogue: EventCatalogue = CATALOGUE,
+    upcasters: Sequence[Upcaster] = (),
+) -> AsyncIterator[Stage]:
+    """A stage for the time of the block."""
+    async with (
+        opened_store(database, poll_interval=LONG_POLL) as store,
+        Wakeups(database, LONG_POLL) as wakeups,
+    ):
+        stage = Stage(database, store, wakeups, Log(database, catalogue, upcasters))
+        try:
+            yield stage
+        finally:
+            await stage.models._engine.dispose()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.01)

@@ -1,0 +1,111 @@
+"""Every event is applied once, whoever dies in the middle."""
+
+import asyncio
+import random
+
+import pytest
+
+from app.eventstore.batch import Claim
+from projections.customers import CUSTOMERS
+from projections.projection import Generation
+from projections.registry import PROJECTIONS
+from projections.timeline import TIMELINE
+from tests.integration.projections.stage import CATALOGUE, DEADLINE_S, Stage, sent
+
+pytestmark = pytest.mark.anyio
+
+CUSTOMER_IDS = ("ann", "ben", "~visitor")
+
+
+async def record_visits(stage: Stage, count: int) -> None:
+    await stage.record(
+        *(
+            sent(random.choice(CUSTOMER_IDS), minutes=number, number=number)
+            for number in range(count)
+        )
+    )
+
+
+async def applied_once(stage: Stage) -> None:
+    """The timeline has each event of the log once, and the profiles count each once."""
+    head = await stage.store.head()
+    positions = await stage.fetch("SELECT position FROM timeline_g1 ORDER BY position")
+    assert [position for (position,) in positions] == list(range(1, head + 1))
+    [(counted,)] = await stage.fetch("SELECT sum(events) FROM customers_g1")
+    assert counted == head
+
+
+@pytest.mark.parametrize("generation", [p.generation(1) for p in PROJECTIONS], ids=lambda g: g.name)
+async def test_a_batch_that_dies_before_its_commit_leaves_nothing_and_is_done_again(
+    stage: Stage, generation: Generation[object]
+) -> None:
+    await stage.make_first()
+    await record_visits(stage, 30)
+    claim = Claim(generation.checkpoint, CATALOGUE, max_batch_events=4)
+    while (await stage.position(generation.name)) != 30:
+        before = await stage.contents(generation)
+        dying = await stage.log.connect()
+        await dying.execute("BEGIN")
+        await claim.take(dying)
+        for statement in generation.statements:
+            await dying.execute(statement.encode())
+        await claim.advance(dying)
+        await dying.close()
+        assert await stage.contents(generation) == before
+        async with await stage.log.connect() as connection:
+            assert await claim.apply(connection, generation.statements)
+        assert await stage.contents(generation) != before
+    await stage.apply(TIMELINE.generation(1))
+    await stage.apply(CUSTOMERS.generation(1))
+    await applied_once(stage)
+
+
+async def test_a_projector_whose_connections_are_killed_loses_and_doubles_nothing(
+    stage: Stage,
+) -> None:
+    async with stage.projecting():
+        for _ in range(15):
+            await record_visits(stage, 40)
+            await asyncio.sleep(random.random() / 50)
+            await stage.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'tidings projector' AND datname = current_database()"
+            )
+        await stage.caught_up()
+        await applied_once(stage)
+
+
+async def test_projectors_that_share_the_work_apply_each_event_once(stage: Stage) -> None:
+    async with stage.projecting(), stage.projecting(), stage.projecting():
+        for _ in range(20):
+            await record_visits(stage, 20)
+        await stage.caught_up()
+    await applied_once(stage)
+
+
+async def test_a_projector_goes_on_where_another_that_has_the_checkpoint_dies(stage: Stage) -> None:
+    await stage.make_first()
+    await record_visits(stage, 3)
+    dying = await stage.log.connect()
+    await dying.execute("BEGIN")
+    claim = Claim(TIMELINE.generation(1).checkpoint, CATALOGUE, max_batch_events=10)
+    assert await (await claim.take(dying)).fetchone()
+    async with stage.projecting():
+        await stage.caught_up("customers_g1")
+        assert await stage.position("timeline_g1") == 0
+        await dying.close()
+        await record_visits(stage, 1)
+        await stage.caught_up()
+    await applied_once(stage)
+
+
+async def test_a_projector_told_to_stop_stops_though_nothing_happens(stage: Stage) -> None:
+    async with asyncio.timeout(DEADLINE_S), stage.projecting():
+        await stage.caught_up()
+
+
+async def test_an_empty_batch_outside_of_a_claim(stage: Stage) -> None:
+    await record_visits(stage, 2)
+    async with await stage.log.connect() as connection:
+        rows = await (await connection.execute("SELECT * FROM batch")).fetchall()
+    assert rows == []

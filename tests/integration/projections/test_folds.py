@@ -1,0 +1,109 @@
+"""Whatever happens in whatever order, and however it is cut into batches, a read model is the fold
+of the log; and a rebuilt one is the same, row for row.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, Phase, given, settings
+
+from app.eventstore.database import Database
+from app.kernel.event import RecordedEvent
+from projections.customers import CUSTOMERS
+from projections.generations import READY, all_generations
+from projections.rebuild import rebuild
+from projections.registry import PROJECTIONS
+from projections.timeline import TIMELINE
+from tests.integration.projections.folds import CustomersFold, fold_timeline
+from tests.integration.projections.happenings import batch_sizes, histories
+from tests.integration.projections.stage import Happening, Stage, opened_stage
+
+# The database is one for all examples: each only adds to the log. Shrinking would take minutes.
+bounded = settings(
+    max_examples=8,
+    deadline=None,
+    print_blob=True,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def on_stage(database: Database, story: Any) -> None:
+    async def play() -> None:
+        async with opened_stage(database) as stage:
+            await stage.make_first()
+            await story(stage)
+
+    asyncio.run(play())
+
+
+@bounded
+@given(history=histories, max_batch_events=batch_sizes)
+def test_a_read_model_is_the_fold_of_the_log(
+    database: Database, history: list[Happening], max_batch_events: int
+) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.record(*history)
+        for projection in PROJECTIONS:
+            await stage.apply(projection.generation(1), max_batch_events=max_batch_events)
+        log = await stage.store.read_log(after=0, limit=100_000)
+        assert await timeline_rows(stage) == fold_timeline(log)
+        await check_customers(stage, log)
+
+    on_stage(database, story)
+
+
+@bounded
+@given(history=histories, max_batch_events=batch_sizes)
+def test_a_rebuilt_read_model_equals_the_live_one_row_for_row(
+    database: Database, history: list[Happening], max_batch_events: int
+) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.record(*history)
+        for projection in PROJECTIONS:
+            async with await stage.database.connect() as connection:
+                live = max(
+                    row.generation
+                    for row in await all_generations(connection)
+                    if row.name == projection.name and row.state == READY
+                )
+            await stage.apply(projection.generation(live), max_batch_events=max_batch_events)
+            rebuilt = await rebuild(stage.log, projection, handover=timedelta(0))
+            assert rebuilt == live + 1
+            contents = await stage.contents(projection.generation(rebuilt))
+            assert contents == await stage.contents(projection.generation(live))
+            assert any(contents.values())
+
+    on_stage(database, story)
+
+
+async def timeline_rows(stage: Stage) -> list[tuple[Any, ...]]:
+    return await stage.fetch(
+        "SELECT customer_id, occurred_at, position, kind FROM timeline_g1"
+        " ORDER BY customer_id, occurred_at, position"
+    )
+
+
+async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
+    fold = CustomersFold(log)
+    profiles = await stage.fetch(
+        "SELECT customer_id, registered_at, first_seen, last_seen, events, stream_version"
+        " FROM customers_g1"
+    )
+    assert {row[0]: row[1:] for row in profiles} == {
+        customer_id: tuple(profile.values()) for customer_id, profile in fold.profiles.items()
+    }
+    traits = await stage.fetch("SELECT customer_id, name, value::text FROM customers_traits_g1")
+    assert {row[:2]: msgspec.json.decode(row[2]) for row in traits} == fold.traits
+    consents = await stage.fetch("SELECT * FROM customers_consents_g1")
+    assert {row[:3]: row[3:] for row in consents} == fold.consents
+    identities = await stage.fetch(
+        "SELECT customer_id, identity_id::text, kind, linked_at FROM customers_identities_g1"
+    )
+    assert {row[:2]: row[2:] for row in identities} == fold.identities
+
+
+def test_the_projections_are_those_that_are_tested_here() -> None:
+    assert PROJECTIONS == (TIMELINE, CUSTOMERS)
