@@ -67,16 +67,14 @@ def running_database(settings: Settings, *, migrated: bool = False) -> Iterator[
     """The settings' store, its server running for the time of the block.
 
     The server that the settings name; else the embedded one that runs on the data directory; else
-    one that runs there for as long as the block. With `migrated`, the embedded store is brought to
-    this code's version, and another is refused (`MigrationRefused`) when it is at none or another.
+    one that runs there for as long as the block. With `migrated`, a server that is started here is
+    brought to this code's version, and a running one is refused (`MigrationRefused`) at another.
     """
-    if settings.database_url is not None:
-        database = database_of(settings, settings.database_url)
+    if running := settings.database_url or find_running(settings.data_dir):
+        database = database_of(settings, running)
         if migrated:
             check_migrated(database)
         yield database
-    elif running := find_running(settings.data_dir):
-        yield database_of(settings, running)
     else:
         with EmbeddedPostgres(settings.data_dir) as postgres:
             database = database_of(settings, postgres.dsn)

@@ -39,6 +39,12 @@ def _servers() -> list[object]:
     return servers
 
 
+def pytest_report_header() -> str:
+    """Which PostgreSQL the tests run on beside the embedded ones."""
+    given = os.environ.get("TIDINGS_TEST_POSTGRES_BIN")
+    return f"PostgreSQL: the embedded 18 and 16, {given or 'no other (TIDINGS_TEST_POSTGRES_BIN)'}"
+
+
 @pytest.fixture(scope="session", params=_servers())
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
