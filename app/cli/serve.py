@@ -26,6 +26,10 @@ from app.supervisor import ChildSpec, Supervisor, listen
 GRACE_S = 5
 MAX_CONCURRENT_REQUESTS = 5_000
 
+# -P: the folder that users are in may well hold a package `app` of their own.
+OURS = (sys.executable, "-P", "-m", "app")
+"""How a process starts another one of ours."""
+
 
 @click.command
 @settings_options(
@@ -90,7 +94,7 @@ def worker_specs(
     return [
         ChildSpec(
             name=f"api-{number}",
-            argv=[sys.executable, "-m", "app", "serve", "--fd", str(listening.fileno())],
+            argv=[*OURS, "serve", "--fd", str(listening.fileno())],
             env=child_environment(settings, database, metrics),
             pass_fds=[listening.fileno()],
         )

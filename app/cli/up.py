@@ -16,7 +16,7 @@ from rich.console import Console
 
 from app.bootstrap import database_of
 from app.cli.options import LOGS, STORE, settings_of, settings_options
-from app.cli.serve import child_environment, worker_specs
+from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database
 from app.logs import configure_logs
@@ -88,7 +88,7 @@ def _postgres(cluster: Cluster, database: Database) -> ChildSpec:
 def _projector(settings: Settings, database: Database, metrics: Path) -> ChildSpec:
     return ChildSpec(
         name="projector",
-        argv=[sys.executable, "-m", "app", "projector"],
+        argv=[*OURS, "projector"],
         env=child_environment(settings, database, metrics),
     )
 
