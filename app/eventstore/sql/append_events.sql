@@ -4,8 +4,8 @@
 -- in the group), event_id, stream, expected (the stream's version before its append; null: any), known
 -- (a version that the stream is known to have; null: none), type, schema_version, customer_id, data,
 -- metadata, occurred_at (null: when recorded). Each append is recorded or refused alone and whole.
--- An append that expects an exact version must be the only one to its stream in the group: anything
--- else has no version and fails.
+-- An append that expects an exact version must be the first to its stream in the group: behind
+-- another it gets no version, and the group fails.
 --
 -- Answers one row. The recorded events stand at first_position and the places after it, in the order
 -- of the request; versions are theirs in that order. refusals (null: none) is a JSON array of one
