@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import timedelta
 from time import perf_counter
 from types import TracebackType
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -59,7 +60,9 @@ class _Refusal(Struct, frozen=True):
     append: int
     event_id: str
     position: int | None
+    stream: str
     version: int
+    type: str | None
     fingerprint: str | None
 
 
@@ -277,28 +280,24 @@ class Appender:
 def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:
     """Why an append was refused: it is recorded already, or a stream is at another version."""
     by_id = {refusal.event_id: refusal for refusal in refusals}
-    events = [
-        (event, part, by_id[str(event.event_id)])
-        for part in waiting.append.streams
-        for event in part.events
-    ]
-    if any(refusal.position is not None for _, _, refusal in events):
-        if events[0][2].fingerprint != waiting.append.fingerprint or events[0][2].position is None:
+    of_events = [by_id[str(event_id)] for event_id in waiting.event_ids]
+    recorded = tuple(
+        AppendedEvent(UUID(r.event_id), r.type, r.stream, r.version, r.position)
+        for r in of_events
+        if r.position is not None and r.type is not None
+    )
+    if recorded:
+        if of_events[0].fingerprint != waiting.append.fingerprint or of_events[0].position is None:
             return IdempotencyConflict()
-        return Appended(
-            tuple(
-                AppendedEvent(
-                    event.event_id, event.type, part.stream, refusal.version, refusal.position
-                )
-                for event, part, refusal in events
-                if refusal.position is not None
-            ),
-            # Ids that no caller could have sent before were recorded by our own lost attempt.
-            repeated=not (waiting.sent and waiting.append.fingerprint is None),
-        )
-    for _, part, refusal in events:
-        if part.expected_version is not None and refusal.version != part.expected_version:
-            return WrongExpectedVersion(part.stream, part.expected_version, refusal.version)
+        # Ids that no caller could have sent before were recorded by our own lost attempt.
+        lost_attempt = waiting.sent and waiting.append.fingerprint is None
+        return Appended(recorded, repeated=not lost_attempt)
+    actual = {refusal.stream: refusal.version for refusal in of_events}
+    for part in waiting.append.streams:
+        if part.expected_version not in {None, actual[part.stream]}:
+            return WrongExpectedVersion(
+                part.stream, part.expected_version or 0, actual[part.stream]
+            )
     return StoreUnavailable("the append was refused for no reason that still holds")
 
 

@@ -27,9 +27,10 @@ class InMemoryEventStore:
 
     async def append(self, append: Append) -> Appended:
         """See `EventStore.append`."""
-        recorded = [
-            self._by_id.get(event.event_id) for part in append.streams for event in part.events
-        ]
+        appended = [event for part in append.streams for event in part.events]
+        for event in appended:  # before anything else, as PostgreSQL reads all before it looks
+            _check_storable(event.data)
+        recorded = [self._by_id.get(event.event_id) for event in appended]
         if any(recorded):
             return _repeated(recorded, append)
         for part in append.streams:
@@ -111,7 +112,7 @@ class InMemoryEventStore:
                         type=event.type,
                         schema_version=event.schema_version,
                         customer_id=event.customer_id,
-                        data=_storable(event.data),
+                        data=event.data,
                         metadata=event.metadata,
                         occurred_at=event.occurred_at or now,
                         recorded_at=now,
@@ -120,7 +121,7 @@ class InMemoryEventStore:
         return events
 
 
-def _storable(data: Raw) -> Raw:
+def _check_storable(data: Raw) -> None:
     """Refuse what PostgreSQL's jsonb refuses, as far as a plain check can tell."""
     if b"\\u0000" in bytes(data):
         raise UnstorableValue("unsupported Unicode escape sequence", field="data")
@@ -128,7 +129,6 @@ def _storable(data: Raw) -> Raw:
         msgspec.json.decode(data)
     except msgspec.DecodeError as error:
         raise UnstorableValue(str(error), field="data") from None
-    return data
 
 
 def _repeated(recorded: Sequence[RecordedEvent | None], append: Append) -> Appended:

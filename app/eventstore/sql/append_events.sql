@@ -9,8 +9,9 @@
 --
 -- Answers one row. The recorded events stand at first_position and the places after it, in the order
 -- of the request; versions are theirs in that order. refusals (null: none) is a JSON array of one
--- record an event of a refused append: append, event_id, and the position, version and fingerprint
--- of the event that is recorded under that id already, or else no position and the stream's version.
+-- record an event of a refused append: append, event_id, and the position, stream, version, type and
+-- fingerprint of the event that is recorded under that id already, or else no position and the
+-- version of the stream that it was for.
 --
 -- Why this is safe: the lock is held until the commit is visible to everybody (PostgreSQL releases
 -- locks after that), so positions become visible in order; and under READ COMMITTED each statement
@@ -114,7 +115,9 @@ BEGIN
             'append', r.append,
             'event_id', r.event_id,
             'position', e.position,
+            'stream', coalesce(e.stream, r.stream),
             'version', coalesce(e.version, stream_version(r.stream)),
+            'type', e.type,
             'fingerprint', e.metadata ->> 'fingerprint'
         )) INTO refusals
         FROM jsonb_to_recordset(request) AS r (append integer, event_id uuid, stream text)
