@@ -155,7 +155,7 @@ async def opened_stage(
 ) -> AsyncIterator[Stage]:
     """A stage for the time of the block."""
     async with (
-        opened_store(database, poll_interval=LONG_POLL) as store,
+        opened_store(database, poll_interval=LONG_POLL, upcasters=upcasters) as store,
         Wakeups(database, LONG_POLL) as wakeups,
     ):
         stage = Stage(database, store, wakeups, Log(database, catalogue, upcasters))

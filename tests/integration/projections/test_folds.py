@@ -22,7 +22,7 @@ from tests.integration.projections.stage import Happening, Stage, opened_stage
 
 # The database is one for all examples: each only adds to the log. Shrinking would take minutes.
 bounded = settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     print_blob=True,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
