@@ -128,12 +128,13 @@ class Stage:
         return rows[0][0] if rows else None
 
     async def caught_up(self, *names: str) -> None:
-        """Wait until the generations have come to the end of the log."""
+        """Wait until the generations are there and have come to the end of the log."""
         head = await self.store.head()
         for name in names or ("timeline_g1", "customers_g1"):
 
             async def is_there(name: str = name) -> bool:
-                return (await self.position(name) or 0) >= head
+                position = await self.position(name)
+                return position is not None and position >= head
 
             await until(is_there)
 
