@@ -99,10 +99,14 @@ class Executor:
         `expected_version` is what the caller believes of the first step's stream. Raises `Refused`,
         `WrongExpectedVersion`, `IdempotencyConflict`, `UnstorableValue`, `Contention` or
         `StoreUnavailable`. A repeat under the same key answers with the original outcome, whatever
-        the deciders would say today.
+        the deciders would say today. Two steps for one stream are a `ValueError`: the second would
+        be decided without the first.
         """
+        streams = sorted(step.stream for step in steps)
+        if len(set(streams)) < len(streams):
+            raise ValueError(f"two steps are for one stream: {streams}")
         async with AsyncExitStack() as held:
-            for stream in sorted({step.stream for step in steps}):
+            for stream in streams:
                 lock = self._locks.setdefault(stream, asyncio.Lock())
                 await held.enter_async_context(lock)
             for attempt in range(MAX_ATTEMPTS):
@@ -132,9 +136,9 @@ class Executor:
             if original := await self._original(steps[0].stream, folded[0], key):
                 return original
             raise
+        if not all(decided) and not refresh:  # what is not appended to has no version verified
+            raise _LostRace
         if not any(decided):
-            if not refresh:
-                raise _LostRace
             original = await self._original(steps[0].stream, folded[0], key)
             return original or Executed(steps[0].stream, folded[0].version, folded[0].position, ())
         append = self._append_of(steps, folded, decided, metadata, key)
