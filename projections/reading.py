@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg
-from sqlalchemy import Executable, Row, event, func, select
+from sqlalchemy import Executable, Row, Select, event, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -26,6 +26,7 @@ _LONGEST_POLL_S = 0.05
 
 T = TypeVar("T")
 
+Query = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -14,15 +14,10 @@ from app.eventstore.tables import identities as identity_values
 from app.kernel.errors import NotFound
 from app.modules.customers.events import IdentityKind
 from projections.customers import CUSTOMERS
+from projections.customers.search import NO_VALUE, Place, Search, found
 from projections.customers.tables import CustomersTables
 from projections.paging import decode_cursor, encode_cursor
-from projections.prefixes import ascii_lower, first_after
-from projections.reading import AnyRow, ReadModels
-
-MAX_SEARCH_CHARACTERS = 100
-"""How much of a trait's value `apply.sql` keeps for searches."""
-
-Query = sa.Select[*tuple[Any, ...]]
+from projections.reading import AnyRow, Query, ReadModels
 
 
 class Consent(Struct, frozen=True):
@@ -68,35 +63,6 @@ class CustomerPage(Struct, frozen=True):
     """Null on the last page."""
 
 
-class ByIdPrefix(Struct, frozen=True):
-    """Those whose ids begin so, by id; visitors only when the prefix begins with ``~``."""
-
-    prefix: str = ""
-
-
-class ByIdentity(Struct, frozen=True):
-    """Who is known by an identity; nobody by one that was never seen."""
-
-    identity_id: UUID | None
-
-
-class ByTrait(Struct, frozen=True):
-    """Those of whom a trait's value begins so, by the value and then by id."""
-
-    name: str
-    prefix: str
-
-
-Search = ByIdPrefix | ByIdentity | ByTrait
-
-
-class _Place(NamedTuple):
-    """Where a page ended: the last one's value of the trait searched for, and its id."""
-
-    value: str
-    customer_id: str
-
-
 class Customers:
     """The customers of a store."""
 
@@ -108,10 +74,10 @@ class Customers:
         """The customer, or `NotFound`; raises what `ReadModels.rows` raises."""
 
         def query(tables: CustomersTables) -> Query:
-            found = sa.select(_constant("").label("value"), tables.customers.c.customer_id).where(
+            one = sa.select(NO_VALUE, tables.customers.c.customer_id).where(
                 tables.customers.c.customer_id == customer_id
             )
-            return _with_details(tables, found)
+            return _with_details(tables, one)
 
         rows = await self._models.rows(CUSTOMERS, query, min_position=min_position)
         if not rows:
@@ -130,16 +96,16 @@ class Customers:
 
         Raises `InvalidInput` for a cursor that is none, and what `ReadModels.rows` raises.
         """
-        after = None if cursor is None else decode_cursor(cursor, _Place)
+        after = None if cursor is None else decode_cursor(cursor, Place)
 
         def query(tables: CustomersTables) -> Query:
-            return _with_details(tables, _found(tables, search, after, limit + 1))
+            return _with_details(tables, found(tables, search, after, limit + 1))
 
         rows = await self._models.rows(CUSTOMERS, query, min_position=min_position)
         customers = [_customer(row) for row in rows[:limit]]
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
-        next_cursor = encode_cursor(_Place(last.value, last.customer_id)) if last else None
+        next_cursor = encode_cursor(Place(last.value, last.customer_id)) if last else None
         return CustomerPage(customers, next_cursor)
 
 
@@ -161,55 +127,9 @@ def _customer(row: AnyRow) -> Customer:
     )
 
 
-def _found(tables: CustomersTables, search: Search, after: _Place | None, limit: int) -> Query:
-    match search:
-        case ByIdPrefix(prefix=prefix):
-            return _by_id(tables, prefix, after, limit)
-        case ByIdentity(identity_id=identity_id):
-            known = tables.identities.c
-            found = sa.select(_constant("").label("value"), known.customer_id)
-            return found.where(known.identity_id == identity_id).limit(limit)
-        case ByTrait(name=name, prefix=prefix):
-            return _by_trait(tables, name, ascii_lower(prefix), after, limit)
-
-
-def _by_id(tables: CustomersTables, prefix: str, after: _Place | None, limit: int) -> Query:
-    """One range of ids; without a prefix those before and after the visitors', of whom there may be
-    many more than customers.
-    """
-    customer_id = tables.customers.c.customer_id
-    visitors_end = first_after("~")
-    ranges = [(prefix, first_after(prefix))] if prefix else [("", "~"), (visitors_end, None)]
-    parts = []
-    for low, high in ranges:
-        part = sa.select(_constant("").label("value"), customer_id).where(customer_id >= low)
-        if high is not None:
-            part = part.where(customer_id < high)
-        if after is not None:
-            part = part.where(customer_id > after.customer_id)
-        parts.append(sa.select(part.order_by(customer_id).limit(limit).subquery()))
-    both = sa.union_all(*parts).subquery()
-    return sa.select(both).order_by(both.c.customer_id).limit(limit)
-
-
-def _by_trait(
-    tables: CustomersTables, name: str, prefix: str, after: _Place | None, limit: int
-) -> Query:
-    trait = tables.traits.c
-    found = sa.select(trait.search.label("value"), trait.customer_id).where(
-        trait.name == name, trait.search >= prefix
-    )
-    if (high := first_after(prefix)) is not None:
-        found = found.where(trait.search < high)
-    if after is not None:
-        place = sa.tuple_(sa.literal(after.value), sa.literal(after.customer_id))
-        found = found.where(sa.tuple_(trait.search, trait.customer_id) > place)
-    return found.order_by(trait.search, trait.customer_id).limit(limit)
-
-
-def _with_details(tables: CustomersTables, found: Query) -> Query:
+def _with_details(tables: CustomersTables, whom: Query) -> Query:
     """The profiles of those found, in the same order, with what belongs to each."""
-    page = found.subquery("page")
+    page = whom.subquery("page")
     profile = tables.customers.c
     visits = _visits(tables).lateral("visits")
     return (

@@ -11,14 +11,12 @@ from app.http.conditional import etag
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import MAX_ID_CHARACTERS, check_id
 from app.modules.customers.events import IdentityKind
-from projections.customers.queries import (
+from projections.customers.queries import Customer, CustomerPage, Customers
+from projections.customers.search import (
     MAX_SEARCH_CHARACTERS,
     ByIdentity,
     ByIdPrefix,
     ByTrait,
-    Customer,
-    CustomerPage,
-    Customers,
     Search,
 )
 from projections.paging import DEFAULT_LIMIT

@@ -12,7 +12,7 @@ from app.eventstore.tables import identities
 from app.eventstore.upcasting import Upcaster, upcast_columns
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.paging import decode_cursor, encode_cursor
-from projections.reading import AnyRow, ReadModels
+from projections.reading import AnyRow, Query, ReadModels
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
 from projections.timeline.titles import render_title
@@ -83,7 +83,7 @@ class Timelines:
         """
         before = None if cursor is None else decode_cursor(cursor, _Place)
 
-        def query(tables: TimelineTables) -> sa.Select[*tuple[Any, ...]]:
+        def query(tables: TimelineTables) -> Query:
             return self._entries(tables, customer_id, only, before, limit + 1)
 
         rows = await self._models.rows(TIMELINE, query, min_position=min_position)
@@ -117,7 +117,7 @@ class Timelines:
         only: TimelineFilter,
         before: _Place | None,
         limit: int,
-    ) -> sa.Select[*tuple[Any, ...]]:
+    ) -> Query:
         """One range of the index for each id, joined laterally; a condition over all ids would
         read everything that each ever did.
         """

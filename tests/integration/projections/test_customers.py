@@ -16,7 +16,8 @@ from app.modules.customers.events import (
     IdentityUnlinked,
 )
 from projections.customers import CUSTOMERS
-from projections.customers.queries import ByIdentity, ByIdPrefix, ByTrait, Customers, Search
+from projections.customers.queries import Customers
+from projections.customers.search import ByIdentity, ByIdPrefix, ByTrait, Search
 from tests.integration.projections.stage import NOON, Stage, of_customer, sent
 from tests.integration.projections.visitors import known_visitor
 
