@@ -1,0 +1,84 @@
+"""What every section works with: the one server, stores on it, and how long to measure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from app.eventstore.database import Database
+from app.migrate import upgrade
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int
+    store_seconds: float
+    function_events: int
+    """Of a round, at the largest groups; smaller groups take fewer."""
+    http_rounds: int
+    http_seconds: int
+    import_rounds: int
+    import_events: int
+    latency_events: int
+
+
+FULL = Size(
+    rounds=9,
+    store_seconds=0.8,
+    function_events=20_000,
+    http_rounds=9,
+    http_seconds=2,
+    import_rounds=5,
+    import_events=100_000,
+    latency_events=500,
+)
+QUICK = Size(
+    rounds=3,
+    store_seconds=0.3,
+    function_events=4_000,
+    http_rounds=3,
+    http_seconds=1,
+    import_rounds=1,
+    import_events=20_000,
+    latency_events=60,
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run: everything on one server, durable as it is by default."""
+
+    url: str
+    directory: Path
+    """For whatever files a section needs; it goes with the run."""
+    size: Size
+
+    def store(self, schema: str) -> Database:
+        """A fresh store."""
+        database = Database(self.url, schema)
+        upgrade(database)
+        return database
+
+    def plain_table(self, schema: str, like: Database) -> Database:
+        """A fresh table with the log's columns, checks and indexes, and nothing of the store."""
+        self.execute(
+            SQL("CREATE SCHEMA {}").format(Identifier(schema)),
+            SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(
+                Identifier(schema, "events"), Identifier(like.schema, "events")
+            ),
+        )
+        return Database(self.url, schema)
+
+    def drop(self, *databases: Database) -> None:
+        """Remove stores that a later round would only drag along."""
+        for database in databases:
+            self.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(database.schema)))
+
+    def execute(self, *statements: psycopg.sql.Composed) -> None:
+        """Run statements, each by itself."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)

@@ -1,0 +1,131 @@
+"""The append function at several group sizes, against the bare insert of the same records."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from time import perf_counter
+
+import msgspec
+
+from app.eventstore.database import Connection
+from app.eventstore.groups import Waiting, encode_group
+from app.eventstore.port import Append, StreamAppend
+from app.kernel.ids import stream_name
+from benchmarks.bench import Bench
+from benchmarks.report import Row, Section, compared
+from benchmarks.rounds import side_by_side
+from benchmarks.sample import Crowd
+
+GROUP_EVENTS = (1, 50, 200)
+TARGETS = {200: 0.7}
+MAX_GROUPS = 500
+"""Of a round: single events take their time, for each waits for the disk."""
+
+_BARE_INSERT = """
+INSERT INTO events (
+    position, event_id, stream, version, type, schema_version, customer_id, data, metadata,
+    occurred_at, recorded_at
+)
+SELECT
+    position, event_id, stream, version, type, schema_version, customer_id, data, metadata,
+    occurred_at, clock_timestamp()
+FROM jsonb_to_recordset(%s::jsonb) AS r (
+    position bigint, event_id uuid, stream text, version integer, type text,
+    schema_version smallint, customer_id text, data jsonb, metadata jsonb, occurred_at timestamptz
+)
+"""
+
+
+async def measure(bench: Bench) -> Section:
+    """One connection, one group after the other; both tables begin empty and grow alike."""
+    return Section(
+        "The append function, one connection",
+        [await _compare(bench, group_events) for group_events in GROUP_EVENTS],
+    )
+
+
+async def _compare(bench: Bench, group_events: int) -> Row:
+    database = bench.store(f"function_{group_events}")
+    bare_database = bench.plain_table(f"bare_{group_events}", database)
+    groups = min(bench.size.function_events // group_events, MAX_GROUPS)
+    name = f"groups of {group_events}"
+    against = "bare insert from jsonb_to_recordset"
+    async with await database.connect() as connection, await bare_database.connect() as bare:
+        rates = await side_by_side(
+            {
+                name: partial(_rate_of_function, _Groups(), connection, groups, group_events),
+                against: partial(_rate_of_bare_insert, _Groups(), bare, groups, group_events),
+            },
+            rounds=bench.size.rounds,
+        )
+    bench.drop(database, bare_database)
+    return compared(rates, name, against, target=TARGETS.get(group_events))
+
+
+class _Groups:
+    """Makes requests, before the clock runs. What is known of a stream is what was sent to it."""
+
+    def __init__(self) -> None:
+        self._crowd = Crowd()
+        self._versions: Counter[str] = Counter()
+        self._position = 0
+
+    def of_function(self, group_events: int) -> bytes:
+        """As the appender writes a group of appends of one event each."""
+        known = dict(self._versions)
+        group = []
+        for customer_id in self._customers(group_events):
+            stream = self._count(customer_id)
+            event = self._crowd.event(customer_id)
+            waiting = Waiting(Append((StreamAppend(stream, (event,)),)), answer=None)
+            waiting.encode(known)
+            group.append(waiting)
+        return encode_group(group).replace(b"'", b"''")
+
+    def of_bare_insert(self, group_events: int) -> str:
+        """The same records, with what the function finds out by itself."""
+        records = []
+        for customer_id in self._customers(group_events):
+            stream = self._count(customer_id)
+            self._position += 1
+            places = {
+                "position": self._position,
+                "stream": stream,
+                "version": self._versions[stream],
+            }
+            records.append(msgspec.structs.asdict(self._crowd.event(customer_id)) | places)
+        return msgspec.json.encode(records).decode()
+
+    def _customers(self, number: int) -> Sequence[str]:
+        return [self._crowd.customer() for _ in range(number)]
+
+    def _count(self, customer_id: str) -> str:
+        stream = stream_name("activity", customer_id)
+        self._versions[stream] += 1
+        return stream
+
+
+async def _rate_of_function(
+    requests: _Groups, connection: Connection, groups: int, group_events: int
+) -> float:
+    calls = [
+        b"SELECT first_position, versions, refusals::text FROM append_events('%s')"
+        % requests.of_function(group_events)
+        for _ in range(groups)
+    ]
+    started = perf_counter()
+    for call in calls:
+        row = await (await connection.execute(call)).fetchone()
+        assert row
+        assert row[2] is None
+    return groups * group_events / (perf_counter() - started)
+
+
+async def _rate_of_bare_insert(
+    requests: _Groups, connection: Connection, groups: int, group_events: int
+) -> float:
+    calls = [requests.of_bare_insert(group_events) for _ in range(groups)]
+    started = perf_counter()
+    for call in calls:
+        await connection.execute(_BARE_INSERT, (call,), prepare=True)
+    return groups * group_events / (perf_counter() - started)
