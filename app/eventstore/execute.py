@@ -24,7 +24,7 @@ from app.kernel.errors import Contention, IdempotencyConflict, Refused, WrongExp
 from app.kernel.event import Event, Metadata, NewEvent, RecordedEvent
 from app.kernel.ids import derived_event_id, new_event_id, stream_name
 
-MAX_ATTEMPTS = 10
+MAX_ATTEMPTS = 30
 MAX_CACHED_STREAMS = 20_000
 PAGE_EVENTS = 1_000
 
