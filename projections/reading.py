@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.eventstore.consumer import is_transient
-from app.eventstore.database import unavailable
+from app.eventstore.database import to_its_end, unavailable
 from app.eventstore.tables import checkpoints, events
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable
 from projections.projection import Generation, Projection
@@ -123,6 +123,9 @@ class ReadModels:
         return reached, end
 
     async def _run(self, query: Executable) -> Sequence[AnyRow]:
+        return await to_its_end(self._run_once(query))
+
+    async def _run_once(self, query: Executable) -> Sequence[AnyRow]:
         async with self._engine.connect() as connection:
             return (await connection.execute(query)).all()
 

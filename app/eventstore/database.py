@@ -2,13 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from time import monotonic
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
@@ -22,6 +22,8 @@ from app.kernel.errors import StoreUnavailable, UnsafeServer
 OLDEST_MAJOR_VERSION = 15
 FETCH_FOR = timedelta(seconds=5)
 FETCH_PAUSE_S = 0.05
+
+T = TypeVar("T")
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -142,14 +144,30 @@ async def fetch(
     deadline = monotonic() + FETCH_FOR.total_seconds()
     while True:
         try:
-            async with pool.connection() as connection:
-                return await (await connection.execute(statement, values)).fetchall()
+            return await to_its_end(_fetch_once(pool, statement, values))
         except (PoolTimeout, TooManyRequests) as error:
             raise StoreUnavailable("no connection to the event store is free") from error
         except psycopg.OperationalError as error:
             if monotonic() > deadline:
                 raise unavailable(error) from error
         await asyncio.sleep(FETCH_PAUSE_S)
+
+
+async def _fetch_once(
+    pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    async with pool.connection() as connection:
+        return await (await connection.execute(statement, values)).fetchall()
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """What the work answers; it goes on when whoever awaits it is cancelled, who does not wait.
+
+    For what borrows a connection for a moment. Cancelled while it waits for one, or gives it back,
+    a pool may lose the connection for good; or, before Python 3.12, the cancellation itself, so
+    that a task which was told to end goes on.
+    """
+    return await asyncio.shield(asyncio.ensure_future(work))
 
 
 @cache
