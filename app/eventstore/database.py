@@ -88,7 +88,9 @@ class Database:
             open=False,
             timeout=10,
             max_waiting=1000,
-            check=None,
+            # Its pauses between tries double; forgotten soon, the next read tries anew, so that
+            # what comes back after an hour is not left alone for another.
+            reconnect_timeout=2,
         )
 
     def engine(self, *, max_size: int) -> AsyncEngine:
