@@ -140,6 +140,7 @@ async def point_to(connection: Connection, generation: Generation[Any]) -> None:
     """Let the queries of this version of the definition read the generation from now on."""
     projection = generation.projection
     async with connection.transaction():
+        await connection.execute("SET LOCAL synchronous_commit = on")  # somebody is told of it
         await connection.execute(_MARK_READY, (READY, projection.name, generation.number))
         row = (projection.name, projection.version, generation.number)
         await connection.execute(_POINT, row)

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Generic, TypeVar
 
 from sqlalchemy import Index, MetaData, Table
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -98,7 +99,15 @@ class Generation(Generic[T]):
 
     def create_tables(self) -> list[str]:
         """The statements that make the tables, with primary keys alone."""
-        return [str(CreateTable(table).compile(dialect=_DIALECT)) for table in self._all_tables]
+        tables = [str(CreateTable(table).compile(dialect=_DIALECT)) for table in self._all_tables]
+        # Nobody looks for whole documents, and statistics of them take longer than all others.
+        documents = [
+            f"ALTER TABLE {table.name} ALTER COLUMN {column.name} SET STATISTICS 0"
+            for table in self._all_tables
+            for column in table.columns
+            if isinstance(column.type, JSONB)
+        ]
+        return tables + documents
 
     def create_indexes(self) -> list[str]:
         """The statements that make the indexes which are still missing."""

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import msgspec
 from psycopg import AsyncCursor
 
 from app.eventstore.database import Connection, Database, sql
@@ -53,12 +52,17 @@ class Claim:
         self, checkpoint: Checkpoint, catalogue: EventCatalogue, *, max_batch_events: int
     ) -> None:
         """Take whose batches, what this code knows, and how long a batch may be."""
-        known = {tag: declared.schema_version for tag, declared in catalogue.types.items()}
+        known = [
+            (tag, version)
+            for tag, declared in catalogue.types.items()
+            for version in range(1, declared.schema_version + 1)
+        ]
         self._parameters = {
             "consumer": checkpoint.consumer,
             "shard": checkpoint.shard,
             "max_events": max_batch_events,
-            "known": msgspec.json.encode(known).decode(),
+            "types": [tag for tag, _ in known],
+            "versions": [version for _, version in known],
         }
 
     async def take(self, connection: Connection) -> AsyncCursor[tuple[Any, ...]]:

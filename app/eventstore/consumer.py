@@ -25,7 +25,7 @@ from app.eventstore.wakeups import Wakeups
 from app.kernel.errors import StoreUnavailable
 
 FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 2.0
 CONTENT_RETRY_AFTER = timedelta(seconds=5)
 MAX_ERROR_CHARACTERS = 1000
 

@@ -3,7 +3,8 @@
 --
 -- The checkpoint that it locks may have moved since the statement began, but the range never goes
 -- beyond the head that the statement saw; it is then shorter, or empty. It also ends before the first
--- event of a built-in type that this code does not know, or not in that shape.
+-- event of a built-in type that this code does not know, or not in that shape. (Materialized, or the
+-- range would be searched for that event once for each time that it is mentioned.)
 WITH head AS (
     SELECT max(position) AS position FROM events
 ), claimed AS (
@@ -15,11 +16,13 @@ WITH head AS (
     SELECT claimed.position AS after, head.position AS head,
         least(head.position, claimed.position + %(max_events)s) AS upto
     FROM claimed, head
-), known AS (
+), known AS MATERIALIZED (
     SELECT after, upto, head, (
         SELECT min(position) FROM events
         WHERE position > after AND position <= upto AND NOT starts_with(stream, 'activity-')
-            AND schema_version > coalesce((%(known)s::jsonb ->> type)::integer, 0)
+            AND (type, schema_version) NOT IN (
+                SELECT * FROM unnest(%(types)s::text[], %(versions)s::smallint[])
+            )
     ) AS unknown
     FROM wanted
 )

@@ -68,6 +68,16 @@ async def test_a_newer_shape_of_a_known_type_is_waited_for(stage: Stage) -> None
         await waits_before(stage, 2)
 
 
+async def test_an_older_shape_of_a_known_type_is_no_reason_to_wait(stage: Stage) -> None:
+    class Renamed(CustomerRegistered, frozen=True):
+        schema_version: ClassVar[int] = 3
+
+    newer_code = Log(stage.database, EventCatalogue([Renamed]))
+    await stage.record(of_customer("ann", CustomerRegistered({})), sent("ann"))
+    async with stage.projecting(log=newer_code):
+        await stage.caught_up()
+
+
 async def test_what_senders_send_is_never_unknown(stage: Stage) -> None:
     await stage.record(sent("ann", "order.placed"), sent("ann", "no.such_type"))
     async with stage.projecting():
