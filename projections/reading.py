@@ -19,8 +19,8 @@ from projections.projection import Generation, Projection
 from projections.tables import pointers
 
 POINTER_LIFETIME = timedelta(seconds=1)
-MAX_TRIES = 3
-"""Of one query: as it is, on a fresh connection, and with the pointer read anew."""
+MAX_TRIES = 6
+"""Of one query: a restart of the server leaves several dead connections in the pool."""
 _FIRST_POLL_S = 0.001
 _LONGEST_POLL_S = 0.05
 
@@ -139,8 +139,14 @@ def _probe_indexes_only(connection: Any, _record: object) -> None:
 
 
 def _may_pass(error: DBAPIError) -> bool:
-    """Whether a connection was lost while it lay in the pool, or the generation was dropped."""
-    return error.connection_invalidated or isinstance(error.orig, psycopg.errors.UndefinedTable)
+    """Whether a connection died while it lay in the pool, or the generation was dropped.
+
+    A connection whose end has just been announced is not known as dead yet.
+    """
+    ours = error.orig
+    is_end = isinstance(ours, psycopg.Error) and (ours.sqlstate or "").startswith("57P")
+    is_gone = isinstance(ours, psycopg.errors.UndefinedTable)
+    return error.connection_invalidated or is_end or is_gone
 
 
 def _as_ours(error: DBAPIError) -> Exception:
