@@ -8,6 +8,7 @@ from time import perf_counter
 import msgspec
 
 from app.eventstore.database import Connection
+from app.eventstore.group_calls import GroupCalls
 from app.eventstore.groups import Waiting, encode_group
 from app.eventstore.port import Append, StreamAppend
 from app.kernel.ids import stream_name
@@ -51,13 +52,15 @@ async def _compare(bench: Bench, group_events: int) -> Row:
     name = f"groups of {group_events}"
     against = "bare insert from jsonb_to_recordset"
     async with await database.connect() as connection, await bare_database.connect() as bare:
+        calls = GroupCalls(connection)
         rates = await side_by_side(
             {
-                name: partial(_rate_of_function, _Groups(), connection, groups, group_events),
+                name: partial(_rate_of_function, _Groups(), calls, groups, group_events),
                 against: partial(_rate_of_bare_insert, _Groups(), bare, groups, group_events),
             },
             rounds=bench.size.rounds,
         )
+        await calls.close()
     bench.drop(database, bare_database)
     return compared(rates, name, against, target=TARGETS.get(group_events))
 
@@ -80,7 +83,7 @@ class _Groups:
             waiting = Waiting(Append((StreamAppend(stream, (event,)),)), answer=None)
             waiting.encode(known)
             group.append(waiting)
-        return encode_group(group).replace(b"'", b"''")
+        return encode_group(group)
 
     def of_bare_insert(self, group_events: int) -> str:
         """The same records, with what the function finds out by itself."""
@@ -106,18 +109,12 @@ class _Groups:
 
 
 async def _rate_of_function(
-    requests: _Groups, connection: Connection, groups: int, group_events: int
+    requests: _Groups, calls: GroupCalls, groups: int, group_events: int
 ) -> float:
-    calls = [
-        b"SELECT first_position, versions, refusals::text FROM append_events('%s')"
-        % requests.of_function(group_events)
-        for _ in range(groups)
-    ]
+    prepared = [requests.of_function(group_events) for _ in range(groups)]
     started = perf_counter()
-    for call in calls:
-        row = await (await connection.execute(call)).fetchone()
-        assert row
-        assert row[2] is None
+    for request in prepared:
+        assert (await calls.append(request)).refusals is None
     return groups * group_events / (perf_counter() - started)
 
 

@@ -23,7 +23,8 @@ import psycopg
 import structlog
 from msgspec import Struct
 
-from app.eventstore.database import Connection, Database, check_server, unavailable
+from app.eventstore.database import Database, check_server, unavailable
+from app.eventstore.group_calls import GroupAnswer, GroupCalls
 from app.eventstore.groups import Waiting, encode_group, halves, take_group
 from app.eventstore.port import Append, Appended, AppendedEvent
 from app.kernel.errors import (
@@ -42,8 +43,6 @@ LOCK_TIMEOUT_MS = 10_000
 SHORTEST_TRY_S = 5.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
-
-CALL = b"CALL append_group('%s')"
 
 # An event's content breaks a rule or a limit of PostgreSQL (SQLSTATE class 22, 23 or 54).
 _ContentRefused = (
@@ -90,12 +89,12 @@ class Appender:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
-        self._connection: Connection | None = None
+        self._calls: GroupCalls | None = None
         self._known_versions: OrderedDict[str, int] = OrderedDict()
 
     async def __aenter__(self) -> "Appender":
         """Connect, and refuse a server that could lose events."""
-        self._connection = await self._connect()
+        self._calls = await self._connect()
         self._task = asyncio.create_task(self._run())
         return self
 
@@ -174,20 +173,18 @@ class Appender:
         except TidingsError as error:
             _fail(group, error)
         else:
-            self._deliver(group, *answer)
+            self._deliver(group, answer)
 
-    async def _call_until_answered(
-        self, group: list[Waiting]
-    ) -> tuple[int | None, list[int], list[_Refusal]]:
+    async def _call_until_answered(self, group: list[Waiting]) -> GroupAnswer:
         # By when they came: a queue behind a server that is down waits no longer than one append.
         deadline = max(waiting.give_up_at for waiting in group)
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 async with asyncio.timeout(max(deadline - perf_counter(), SHORTEST_TRY_S)):
-                    if self._connection is None:
-                        self._connection = await self._connect()
-                    return await self._call(self._connection, group)
+                    if self._calls is None:
+                        self._calls = await self._connect()
+                    return await self._call(self._calls, group)
             except _ContentRefused:
                 raise
             except (psycopg.Error, StoreUnavailable, TimeoutError, OSError) as error:
@@ -201,38 +198,19 @@ class Appender:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    async def _call(
-        self, connection: Connection, group: list[Waiting]
-    ) -> tuple[int | None, list[int], list[_Refusal]]:
-        """One statement, sent as one simple-protocol message: it commits by itself.
-
-        The extended protocol commits at a Sync message that a stalled client could withhold, the
-        lock held meanwhile (PostgreSQL manual, "Message Flow"). Quotes are all there is to escape:
-        the connection has standard_conforming_strings on, the server checks the encoding, and a
-        record holds no NUL.
-        """
+    async def _call(self, calls: GroupCalls, group: list[Waiting]) -> GroupAnswer:
         started = perf_counter()
-        request = encode_group(group).replace(b"'", b"''")
-        cursor = await connection.execute(CALL % request)
-        row = await cursor.fetchone()
-        assert row is not None  # noqa: S101 - for the type checker: the procedure answers one row
+        answer = await calls.append(encode_group(group))
         self._group_events.observe(sum(len(waiting.records) for waiting in group))
         self._group_seconds.observe(perf_counter() - started)
-        first_position, versions, refusals = row
-        return first_position, versions or [], _refusals.decode(refusals) if refusals else []
+        return answer
 
-    def _deliver(
-        self,
-        group: list[Waiting],
-        first_position: int | None,
-        versions: list[int],
-        refusals: list[_Refusal],
-    ) -> None:
+    def _deliver(self, group: list[Waiting], answer: GroupAnswer) -> None:
         refused: dict[int, list[_Refusal]] = {}
-        for refusal in refusals:
+        for refusal in _refusals.decode(answer.refusals) if answer.refusals else ():
             refused.setdefault(refusal.append, []).append(refusal)
-        position = first_position or 0
-        remaining = iter(versions)
+        position = answer.first_position
+        remaining = iter(answer.versions)
         for number, waiting in enumerate(group):
             if number in refused:
                 waiting.resolve(_refused_outcome(waiting, refused[number]))
@@ -254,23 +232,21 @@ class Appender:
         if len(self._known_versions) > MAX_KNOWN_STREAMS:
             self._known_versions.popitem(last=False)
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> GroupCalls:
         connection = await self._database.connect(application_name="tidings append")
-        # Never prepared: that is another protocol, and would keep the texts of the last 100 groups.
-        connection.prepare_threshold = None
         try:
             await check_server(connection, accept_data_loss=self._database.accept_data_loss)
             await connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
         except BaseException:
             await connection.close()
             raise
-        return connection
+        return GroupCalls(connection)
 
     async def _disconnect(self) -> None:
-        if self._connection is not None:
+        if self._calls is not None:
             with suppress(Exception):
-                await self._connection.close()
-            self._connection = None
+                await self._calls.close()
+            self._calls = None
         # The server that comes back may be one that had not seen the last events.
         self._known_versions.clear()
         for waiting in self._queue:

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 import psycopg
+from psycopg.pq import ExecStatus
 
-from app.eventstore.appender import CALL
 from app.eventstore.database import Database
+from app.eventstore.group_calls import CALL
 from app.eventstore.groups import Waiting, encode_group
 from app.eventstore.port import Append
 
@@ -33,9 +34,27 @@ def request(appends: Sequence[Append]) -> bytes:
     return encode_group(group)
 
 
-def call(appends: Sequence[Append]) -> bytes:
-    """The statement that the appender sends."""
-    return CALL % request(appends).replace(b"'", b"''")
+def append_group(connection: psycopg.Connection[Any], appends: Sequence[Append]) -> None:
+    """Append by the statement that the appender sends."""
+    result = connection.pgconn.exec_params(CALL, [request(appends)])
+    assert result.status == ExecStatus.TUPLES_OK, result.get_error_message()
+
+
+def messages(appends: Sequence[Append]) -> bytes:
+    """What the appender sends, byte by byte, but for the last message: Sync."""
+    group = request(appends)
+    return b"".join(
+        kind + (len(body) + 4).to_bytes(4) + body
+        for kind, body in (
+            (b"P", b"\0%s\0\0\0" % CALL),
+            (b"B", b"\0\0\0\0\0\1" + len(group).to_bytes(4) + group + b"\0\0"),
+            (b"D", b"P\0"),
+            (b"E", b"\0\0\0\0\0"),
+        )
+    )
+
+
+SYNC = b"S\0\0\0\4"
 
 
 def append_events(connection: psycopg.Connection[Any], *appends: Append) -> Any:

@@ -13,7 +13,7 @@ from tests.controls.events import an_append, an_event
 from tests.integration.embedded_owner import eventually
 from tests.integration.eventstore.sessions import (
     append_events,
-    call,
+    append_group,
     log_of,
     session,
     waiting_for_the_lock,
@@ -38,7 +38,7 @@ def test_a_store_appends_at_its_own_isolation_whatever_the_servers_default(
         name = connection.info.dbname
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
     with session(database) as connection:
-        connection.execute(call([an_append()]))
+        append_group(connection, [an_append()])
     assert len(log_of(database)) == 1
 
 
@@ -69,7 +69,8 @@ def test_many_sessions_at_once_leave_no_hole_though_the_clock_jumps(database: Da
     def write(writer: int) -> None:
         with session(database) as connection:
             for number in range(appends):
-                connection.execute(call([an_append(f"order-{number % 3}", an_event(), an_event())]))
+                events = (an_event(), an_event())
+                append_group(connection, [an_append(f"order-{number % 3}", *events)])
 
     with clock_that_jumps(database), ThreadPoolExecutor(writers) as pool:
         list(pool.map(write, range(writers)))

@@ -7,20 +7,31 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 import pytest
 
 from app.eventstore.database import Database
+from app.eventstore.group_calls import CALL
 from app.eventstore.port import Append
 from app.eventstore.postgres import PostgresEventStore
 from tests.controls.events import an_append, an_event, keyed_id
 from tests.integration.embedded_owner import eventually
-from tests.integration.eventstore.sessions import append_events, call, log_of, session
+from tests.integration.eventstore.sessions import (
+    SYNC,
+    append_events,
+    append_group,
+    log_of,
+    messages,
+    request,
+    session,
+)
 
 SENDS_AND_STOPS = """
 import os, signal, sys, psycopg
 connection = psycopg.connect(sys.argv[1], autocommit=True)
-connection.pgconn.send_query(sys.stdin.buffer.read())
+connection.pgconn.send_query_params(sys.argv[2].encode(), [sys.stdin.buffer.read()])
 while connection.pgconn.flush():
     pass
 os.kill(os.getpid(), signal.SIGSTOP)
@@ -43,11 +54,12 @@ def repeated(size: int) -> list[Append]:
 def stopped_after_sending(database: Database, appends: Sequence[Append]) -> Iterator[None]:
     """A process that sends the group and is stopped, as by Ctrl-Z, before it reads the answer."""
     with subprocess.Popen(
-        [sys.executable, "-c", SENDS_AND_STOPS, database.conninfo()], stdin=subprocess.PIPE
+        [sys.executable, "-c", SENDS_AND_STOPS, database.conninfo(), CALL.decode()],
+        stdin=subprocess.PIPE,
     ) as process:
         try:
             assert process.stdin is not None
-            process.stdin.write(call(appends))
+            process.stdin.write(request(appends))
             process.stdin.close()
             _, status = os.waitpid(process.pid, os.WUNTRACED)
             assert os.WIFSTOPPED(status)
@@ -68,34 +80,48 @@ def test_a_process_that_does_not_read_a_long_answer_holds_up_nobody(database: Da
     """Longer than what the sockets take in: the server waits for the client, but has committed."""
     appends = repeated(4_000)
     with session(database) as other:
-        other.execute(call(appends))
+        append_group(other, appends)
         with stopped_after_sending(database, [*appends, an_append("order-new")]):
             assert eventually(lambda: len(log_of(database)) == 4_001)
             assert append_events(other, an_append())[0] == 4_002
 
 
 def test_a_client_that_has_sent_half_an_append_holds_up_nobody(database: Database) -> None:
-    statement = call([an_append("order-1", *(an_event() for _ in range(100)))]) + b"\0"
-    message = b"Q" + (len(statement) + 4).to_bytes(4) + statement
-    with session(database) as other:
-        slow = session(database)
-        sent = os.write(slow.pgconn.socket, message[: len(message) // 2])
+    message = messages([an_append("order-1", *(an_event() for _ in range(100)))])
+    with session(database) as other, session(database) as slow:
+        half = len(message) // 2
+        send(slow, message[:half])
         assert append_events(other, an_append("order-2"))[0] == 1
 
-        while sent < len(message):
-            select.select([], [slow.pgconn.socket], [])
-            sent += os.write(slow.pgconn.socket, message[sent:])
+        send(slow, message[half:] + SYNC)
         assert eventually(lambda: len(log_of(database)) == 101)
-        slow.pgconn.finish()
+
+
+def test_a_client_that_never_ends_what_it_says_has_appended_and_holds_up_nobody(
+    database: Database,
+) -> None:
+    """A statement of the extended protocol is over at its Sync, which a client may never send."""
+    with session(database) as other, session(database) as slow:
+        send(slow, messages([an_append("order-1", *(an_event() for _ in range(100)))]))
+        assert eventually(lambda: len(log_of(database)) == 100)
+        assert append_events(other, an_append("order-2"))[0] == 101
+
+
+def send(client: psycopg.Connection[Any], message: bytes) -> None:
+    """Write to the socket behind the library's back."""
+    sent = 0
+    while sent < len(message):
+        select.select([], [client.pgconn.socket], [])
+        sent += os.write(client.pgconn.socket, message[sent:])
 
 
 @pytest.mark.anyio
-async def test_an_append_is_one_message_of_the_simple_protocol_however_often_it_is_sent(
+async def test_an_append_is_one_statement_and_never_part_of_a_pipeline(
     store: PostgresEventStore,
 ) -> None:
-    """The extended protocol commits at a message of its own, which a client may never send."""
-    connection = store._appender._connection
-    assert connection is not None
+    """In a pipeline a procedure cannot commit, and the lock would be the client's to keep."""
+    assert store._appender._calls is not None
+    connection = store._appender._calls._connection
     with tempfile.TemporaryFile() as trace:
         connection.pgconn.trace(trace.fileno())
         for _ in range(10):
@@ -105,4 +131,4 @@ async def test_an_append_is_one_message_of_the_simple_protocol_however_often_it_
         sent = [
             line.split("\t")[3] for line in trace.read().decode().splitlines() if "\tF\t" in line
         ]
-    assert sent == ["Query"] * 10
+    assert sent == ["Parse", "Bind", "Describe", "Execute", "Sync"] * 10
