@@ -95,14 +95,24 @@ class Intake:
         An event without an id of its own is recognised by `header_key`, or never. Raises
         `InvalidInput` or `InputTooLarge`, with the field's path from the event's root.
         """
-        if len(body) > MAX_EVENT_BYTES:
-            raise InputTooLarge(f"an event has at most {MAX_EVENT_BYTES} bytes")
+        check_size(body)
         event = decode_json(_decoder, body)
+        is_keyed = header_key is not None or event.id is not UNSET
+        mark = fingerprint(self._secret, body) if is_keyed else None
+        return self.append_of_event(event, metadata, header_key, mark)
+
+    def append_of_event(
+        self, event: IncomingEvent, metadata: Metadata, other_key: EventKey | None, mark: str | None
+    ) -> Append:
+        """The append that records an event whose JSON has been checked already, on its way here.
+
+        An event without an id of its own is recognised by `other_key`, or never. `mark` is the
+        fingerprint of what was sent. Raises `InvalidInput`, with the field's path.
+        """
         customer_id = _customer_of(event)
         self._check_type(event.type)
         _check_data(event.data)
-        key = EventKey("event", _checked_key(event.id)) if event.id is not UNSET else header_key
-        mark = fingerprint(self._secret, body) if key else None
+        key = EventKey("event", _checked_key(event.id)) if event.id is not UNSET else other_key
         new_event = NewEvent(
             event_id=derived_event_id(self._source, key.kind, key.key, key.ordinal)
             if key
@@ -117,6 +127,9 @@ class Intake:
         return Append((StreamAppend(stream, (new_event,)),), mark)
 
     def _check_type(self, event_type: str) -> None:
+        # An event that was not decoded from JSON has not met the length in its declaration.
+        if not 1 <= len(event_type) <= MAX_TYPE_CHARACTERS:
+            raise InvalidInput(f"a type has 1 to {MAX_TYPE_CHARACTERS} characters", field="type")
         if not event_type.isprintable():
             raise InvalidInput("a type has printable characters only", field="type")
         if self._catalogue.is_reserved(event_type):
@@ -132,6 +145,12 @@ class Intake:
         if when > self._clock() + MAX_AHEAD:
             raise InvalidInput("the time is more than a day ahead", field="occurred_at")
         return when
+
+
+def check_size(event: bytes) -> None:
+    """`InputTooLarge` for an event, or its data, of more bytes than an event may have."""
+    if len(event) > MAX_EVENT_BYTES:
+        raise InputTooLarge(f"an event has at most {MAX_EVENT_BYTES} bytes")
 
 
 def _customer_of(event: IncomingEvent) -> str:
