@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from sqlalchemy import Executable, Row, Select, event, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,8 +20,8 @@ from projections.projection import Generation, Projection
 from projections.tables import pointers
 
 POINTER_LIFETIME = timedelta(seconds=1)
-MAX_TRIES = 6
-"""Of one query: a restart of the server leaves several dead connections in the pool."""
+MAX_TRIES = 20
+"""Of one query, after a restart of the server: each takes one dead connection out of the pool."""
 _FIRST_POLL_S = 0.001
 _LONGEST_POLL_S = 0.05
 
@@ -44,6 +45,7 @@ class ReadModels:
         self._timeout_s = min_position_timeout.total_seconds()
         self._pointed: dict[str, _Pointed] = {}
         event.listen(engine.sync_engine, "connect", _probe_indexes_only)
+        event.listen(engine.sync_engine, "handle_error", _drop_dead_connection)
 
     async def rows(
         self,
@@ -58,17 +60,19 @@ class ReadModels:
         Raises `ReadModelBehind` when it does not come so far in time or is not built yet,
         `PositionBeyondHead`, or `StoreUnavailable`.
         """
-        for attempt in range(1, MAX_TRIES + 1):
-            try:
-                generation = await self._generation_at(projection, min_position or 0)
-                return await self._run(query(generation.tables))
-            except DBAPIError as error:
-                self._pointed.pop(projection.name, None)
-                if attempt == MAX_TRIES or not _may_pass(error):
-                    raise _as_ours(error) from error
-            except PoolTimeout as error:
-                raise StoreUnavailable("no connection to the read models is free") from error
-        raise AssertionError("the last attempt answers or raises")
+        try:
+            return await self._read(projection, query, min_position or 0)
+        except ProgrammingError as error:
+            if not isinstance(error.orig, psycopg.errors.UndefinedTable):
+                raise
+        self._pointed.pop(projection.name, None)  # the generation was dropped
+        return await self._read(projection, query, min_position or 0)
+
+    async def _read(
+        self, projection: Projection[T], query: Callable[[T], Executable], min_position: int
+    ) -> Sequence[AnyRow]:
+        generation = await self._generation_at(projection, min_position)
+        return await self._run(query(generation.tables))
 
     async def _generation(self, projection: Projection[T]) -> Generation[T]:
         """The generation that the pointer names, asked for at most once a second."""
@@ -123,7 +127,15 @@ class ReadModels:
         return reached, end
 
     async def _run(self, query: Executable) -> Sequence[AnyRow]:
-        return await to_its_end(self._run_once(query))
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                return await to_its_end(self._run_once(query))
+            except DBAPIError as error:
+                if not (error.connection_invalidated and tries_left):
+                    raise _as_ours(error) from error
+            except PoolTimeout as error:
+                raise StoreUnavailable("no connection to the read models is free") from error
+        raise AssertionError("the last try answers or raises")
 
     async def _run_once(self, query: Executable) -> Sequence[AnyRow]:
         async with self._engine.connect() as connection:
@@ -138,15 +150,15 @@ def _probe_indexes_only(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _may_pass(error: DBAPIError) -> bool:
-    """Whether a connection died while it lay in the pool, or the generation was dropped.
+def _drop_dead_connection(context: ExceptionContext) -> None:
+    """Know a connection as dead when its end is announced, and leave the others in the pool.
 
-    A connection whose end has just been announced is not known as dead yet.
+    A pool that is thrown away as a whole leaves open what others have in use.
     """
-    ours = error.orig
-    is_end = isinstance(ours, psycopg.Error) and (ours.sqlstate or "").startswith("57P")
-    is_gone = isinstance(ours, psycopg.errors.UndefinedTable)
-    return error.connection_invalidated or is_end or is_gone
+    error = context.original_exception
+    if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith("57P"):
+        context.is_disconnect = True
+    context.invalidate_pool_on_disconnect = False
 
 
 def _as_ours(error: DBAPIError) -> Exception:
