@@ -53,14 +53,15 @@ class GroupCalls:
 
         Raises `psycopg.Error`; after any other exception the connection is of no further use.
         """
-        self._answer, self._result = self._loop.create_future(), None
+        answer = self._answer = self._loop.create_future()
+        self._result = None
         try:
             self._pgconn.send_query_params(CALL, [request])
             if self._pgconn.flush():
                 self._loop.add_writer(self._socket, self._write)
         except OperationalError as error:
             self._lost(error)
-        result = await self._answer
+        result = await answer  # not the attribute, which is None once the connection is lost
         if result.status != ExecStatus.TUPLES_OK:
             raise error_from_result(result)
         versions = result.get_value(0, 1)
