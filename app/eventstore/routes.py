@@ -1,5 +1,6 @@
 """The log and its streams, as they were recorded."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from app.kernel.event import RecordedEvent
 
 MAX_PAGE_EVENTS = 1_000
 MAX_VERSION = 2**31 - 1
+
+_VERSION = re.compile(r"[0-9]{1,10}")
 
 Limit = Annotated[
     int,
@@ -75,6 +78,6 @@ def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
 def _version(cursor: str | None) -> int:
     if cursor is None:
         return 0
-    if not (cursor.isdecimal() and cursor.isascii()) or int(cursor[:11]) > MAX_VERSION:
+    if not _VERSION.fullmatch(cursor) or int(cursor) > MAX_VERSION:
         raise InvalidInput("it is the next_cursor of an earlier page", field="cursor")
     return int(cursor)
