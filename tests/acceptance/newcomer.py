@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from tests.fixtures.markdown import Block, blocks_of
 from tests.fixtures.tidings_up import TidingsUp, tidings
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 ELLIPSIS = "…"
 PAGES_URL = "http://127.0.0.1:8000"
 
