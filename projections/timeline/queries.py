@@ -88,8 +88,10 @@ class Timelines:
 
         rows = await self._models.rows(TIMELINE, query, min_position=min_position)
         entries = [self._entry(row) for row in rows[:limit]]
-        last = _Place(entries[-1].occurred_at, entries[-1].position) if entries else None
-        return TimelinePage(entries, encode_cursor(last) if len(rows) > limit else None)
+        if len(rows) <= limit:
+            return TimelinePage(entries, None)
+        last = entries[-1]
+        return TimelinePage(entries, encode_cursor(_Place(last.occurred_at, last.position)))
 
     async def ids_of(self, customer_id: str, *, min_position: int | None = None) -> list[str]:
         """The ids that a customer's events stand under: its own, and linked visitors' (``~…``)."""

@@ -28,7 +28,7 @@ def test_a_place_comes_back_from_its_cursor(moment: datetime, position: int) -> 
     assert not set(cursor) & set("=+/&?#%")
 
 
-@given(st.text() | st.binary().map(encode_cursor))
+@given(st.text() | st.tuples(st.binary()).map(encode_cursor))
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         decode_cursor(text, Place)
