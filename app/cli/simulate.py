@@ -1,0 +1,128 @@
+"""``tidings simulate``."""
+
+import asyncio
+import signal
+import sys
+
+import aiohttp
+import rich_click as click
+import uvloop
+from yarl import URL
+
+from app.cli.simulation_display import SimulationDisplay
+from app.simulation.client import Client
+from app.simulation.play import play
+from app.simulation.story import Story
+from app.simulation.tally import Tally
+
+DEFAULT_DURATION_S = 15.0
+MAX_CUSTOMERS = 100_000
+MAX_EVENTS_PER_S = 10_000
+MAX_DURATION_S = 365 * 24 * 3600
+MAX_LIVE_EVENTS = 1_000_000_000
+STOPPED_STATUS = 128
+"""Plus the signal's number, as shells have it."""
+
+
+def _checked_url(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    try:
+        url = URL(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no URL") from None
+    has_more = url.query_string or url.fragment
+    if url.scheme not in {"http", "https"} or not url.host or has_more:
+        raise click.BadParameter("it looks like http://127.0.0.1:8000")
+    return value.rstrip("/")
+
+
+@click.command
+@click.option(
+    "--url",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    callback=_checked_url,
+    help="Where the API is.",
+)
+@click.option(
+    "--customers",
+    type=click.IntRange(1, MAX_CUSTOMERS),
+    default=50,
+    show_default=True,
+    help="How many people there are. Each has about ten events of the past fortnight.",
+)
+@click.option(
+    "--events-per-s",
+    type=click.FloatRange(0, MAX_EVENTS_PER_S, min_open=True),
+    default=20,
+    show_default=True,
+    help="How many live events are sent a second.",
+)
+@click.option(
+    "--events",
+    type=click.IntRange(0, MAX_LIVE_EVENTS),
+    help="How many live events are sent; instead of --duration.",
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(0, MAX_DURATION_S),
+    metavar="SECONDS",
+    help="How long live events are sent: as many as fit at the rate, so that a slow API makes it "
+    f"longer, not shorter. Default: {DEFAULT_DURATION_S:g}.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 10**9),
+    default=1,
+    show_default=True,
+    help="Which crowd it is; another seed is another one.",
+)
+def command(
+    url: str,
+    customers: int,
+    events_per_s: float,
+    *,
+    events: int | None,
+    duration: float | None,
+    seed: int,
+) -> None:
+    """Play a believable crowd of customers against a running API, to have something to look at.
+
+    They browse, sign up, fill carts, order and pay, listen to podcasts, take rides, ask questions.
+    First comes their past fortnight, in batches; then live events, one by one.
+
+    The same seed gives the same people, events and ids: a second run repeats the first, and adds
+    nothing (a larger or longer one adds the rest). Everything made up, nobody real.
+    """
+    if events is not None and duration is not None:
+        raise click.UsageError("give --events or --duration, not both")
+    if events is None:
+        seconds = DEFAULT_DURATION_S if duration is None else duration
+        events = round(seconds * events_per_s)
+    tally = Tally()
+    with SimulationDisplay(tally, url):
+        stopped = uvloop.run(_play(Story(seed, customers), url, tally, events, events_per_s))
+    if stopped:
+        sys.exit(STOPPED_STATUS + stopped)
+    sys.exit(1 if tally.outcomes["rejected"] else 0)
+
+
+async def _play(story: Story, url: str, tally: Tally, events: int, per_s: float) -> int:
+    """Play; the signal that ended it before its time, or 0."""
+    stopped: list[int] = []
+    async with aiohttp.ClientSession() as session:
+        playing = asyncio.create_task(
+            play(story, Client(session, url), tally, live_messages=events, per_s=per_s)
+        )
+
+        def stop(signum: int) -> None:
+            stopped.append(signum)
+            playing.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop, number)
+        try:
+            await playing
+        except asyncio.CancelledError:
+            if not stopped:
+                raise
+    return stopped[0] if stopped else 0

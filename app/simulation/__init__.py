@@ -1,0 +1,1 @@
+"""A seeded, believable crowd of customers, played against the public API."""

@@ -1,0 +1,82 @@
+"""Play a story against the API: the past in batches, the accounts at once, the rest at a rate."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+
+from app.simulation.client import Client
+from app.simulation.messages import Message
+from app.simulation.story import PAST, Story
+from app.simulation.tally import Tally
+
+BATCH_EVENTS = 500
+LANES = 16
+MAX_WAITING_MESSAGES = 8
+"""In each lane; beyond that, the story waits."""
+MAX_CATCH_UP_SECONDS = 1.0
+"""After a stall, messages follow faster for at most what this time had room for."""
+
+
+async def play(
+    story: Story, client: Client, tally: Tally, *, live_messages: int, per_s: float
+) -> None:
+    """Play to the end, or until it is cancelled. Raises `ApiUnavailable`."""
+    await client.check()
+    tally.phase = "Past fortnight"
+    for batch in _batches(story.past(await _began_at(story, client))):
+        for message, outcome in zip(batch, await client.send_events(batch), strict=True):
+            tally.count(message, outcome)
+    tally.phase = "Accounts"
+    await _send_all(_at_once(story.accounts()), client, tally)
+    tally.phase = "Live"
+    tally.begin_live()
+    await _send_all(_paced(islice(story.live(), live_messages), per_s), client, tally)
+    tally.phase = "Done"
+
+
+async def _began_at(story: Story, client: Client) -> datetime:
+    """When the story began: the API remembers it if it was told before, for a repeat is the same
+    to the last byte; else so that it has come to the present.
+    """
+    told_before = await client.first_event_at(story.opening_stream)
+    return told_before or datetime.now(UTC).replace(microsecond=0) - PAST
+
+
+def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
+    while batch := list(islice(messages, BATCH_EVENTS)):
+        yield batch
+
+
+async def _at_once(messages: Iterable[Message]) -> AsyncIterator[Message]:
+    for message in messages:
+        yield message
+
+
+async def _paced(messages: Iterable[Message], per_s: float) -> AsyncIterator[Message]:
+    now = asyncio.get_running_loop().time
+    due = now()
+    for message in messages:
+        await asyncio.sleep(due - now())
+        yield message
+        due = max(due + 1 / per_s, now() - MAX_CATCH_UP_SECONDS)
+
+
+async def _send_all(messages: AsyncIterator[Message], client: Client, tally: Tally) -> None:
+    """Send many at a time, but what one person does in order: each lane has people of its own."""
+    lanes = [asyncio.Queue[Message | None](MAX_WAITING_MESSAGES) for _ in range(LANES)]
+
+    async def send_lane(lane: asyncio.Queue[Message | None]) -> None:
+        while message := await lane.get():
+            tally.count(message, await client.send(message))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                group.create_task(send_lane(lane))
+            async for message in messages:
+                await lanes[message.person.number % LANES].put(message)
+            for lane in lanes:
+                await lane.put(None)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None

@@ -1,0 +1,134 @@
+"""`tidings simulate`, run twice against a real API."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fixtures.tidings_up import TidingsUp, environment, free_port, tidings
+
+TIMEOUT_SECONDS = 120
+CROWD = ("--customers", "12", "--events", "150", "--events-per-s", "2000")
+
+SUMMARY = re.compile(r"(\S+) sent: (\S+) recorded, (\S+) recorded before, (\S+) rejected")
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidingsUp]:
+    running = TidingsUp(tmp_path_factory.mktemp("simulate"))
+    try:
+        yield running.start()
+    finally:
+        running.close()
+
+
+def simulate(up: TidingsUp, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        tidings("simulate", "--url", up.url, *options),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+def counts(output: str) -> list[int]:
+    found = SUMMARY.search(output)
+    assert found, output
+    return [int(number.replace(",", "")) for number in found.groups()]
+
+
+def read(up: TidingsUp, path: str) -> Any:
+    connection = HTTPConnection("127.0.0.1", up.port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        return json.load(answer)
+    finally:
+        connection.close()
+
+
+def head(up: TidingsUp) -> int:
+    position = 0
+    while True:
+        items = read(up, f"/v1/events?after={position}&limit=1000")["items"]
+        if not items:
+            return position
+        position = items[-1]["position"]
+
+
+def test_a_second_run_repeats_the_first_and_adds_nothing(up: TidingsUp) -> None:
+    first = simulate(up, *CROWD)
+    assert first.returncode == 0, first.stdout + first.stderr
+    sent, recorded, repeated, rejected = counts(first.stdout)
+    assert (recorded, repeated, rejected) == (sent, 0, 0)
+    position = head(up)
+
+    second = simulate(up, *CROWD)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert counts(second.stdout) == [sent, 0, sent, 0]
+    assert head(up) == position
+
+    larger = simulate(up, "--customers", "15", *CROWD[2:])
+    assert larger.returncode == 0, larger.stdout + larger.stderr
+    _, recorded, repeated, rejected = counts(larger.stdout)
+    assert recorded > 0
+    assert repeated > 0
+    assert rejected == 0
+
+
+def test_the_timeline_that_it_shows_is_rich(up: TidingsUp) -> None:
+    output = simulate(up, *CROWD).stdout
+    (path,) = re.findall(rf"curl {up.url}(/\S+/timeline)", output)
+    items = read(up, f"{path}?limit=200&min_position={head(up)}")["items"]
+    assert {"customer.registered", "customer.identity_linked"} <= {item["type"] for item in items}
+    assert any(item["customer_id"].startswith("~visitor") for item in items)
+    times = [item["occurred_at"] for item in items]
+    assert times == sorted(times, reverse=True)
+
+
+def test_ctrl_c_ends_it_with_the_summary(up: TidingsUp) -> None:
+    process = subprocess.Popen(
+        tidings(
+            "simulate", "--url", up.url, "--seed", "2", "--events-per-s", "200", "--duration", "999"
+        ),
+        stdout=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    )
+    try:
+        before = head(up)
+        while head(up) < before + 700:  # so that it is among the live events
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 128 + signal.SIGINT
+    assert counts(output)[3] == 0
+
+
+def test_without_an_api_it_says_so_in_one_line(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    failed = subprocess.run(
+        tidings("simulate", "--url", url),
+        capture_output=True,
+        text=True,
+        env=environment(data_dir=tmp_path),
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+    assert failed.stderr == f"tidings: nothing answers at {url}; is `tidings up` running?\n"
