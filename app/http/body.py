@@ -9,6 +9,7 @@ import re
 from itertools import accumulate
 from math import inf
 
+from app.http.locating import Number, field_with
 from app.kernel.errors import InvalidInput
 
 MAX_DEPTH_LEVELS = 64
@@ -17,6 +18,7 @@ MAX_DIGITS_IN_A_ROW = 308
 
 _SURROGATE_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 # With every digit written as 0 and the signs gone, a body shows at once that it has no exponent of
 # three digits, and no number of so many digits that an exponent of two could make it overflow.
@@ -61,11 +63,15 @@ def _check_escapes(body: bytes) -> None:
     r"""Look at ``\u`` escapes, after putting aside the backslashes that are themselves escaped."""
     escapes = body.replace(b"\\\\", b"__")
     if b"\\u0000" in escapes:
-        raise InvalidInput(r"a string holds the character NUL (\u0000)")
+        field = field_with(body, lambda text: "\0" in text)
+        raise InvalidInput(r"a string holds the character NUL (\u0000)", field=field)
     if b"\\ud" in escapes or b"\\uD" in escapes:
         unpaired = _SURROGATE.search(_SURROGATE_PAIR.sub(b"__", escapes))
         if unpaired:
-            raise InvalidInput(r"a string holds half a surrogate pair (\ud800 to \udfff)")
+            field = field_with(body, _HALF_A_PAIR.search)
+            raise InvalidInput(
+                r"a string holds half a surrogate pair (\ud800 to \udfff)", field=field
+            )
 
 
 def _may_hold_a_large_number(text: bytes) -> bool:
@@ -77,8 +83,9 @@ def _check_structure(body: bytes, *, may_be_deep: bool) -> None:
     outside = _outside_strings(body)
     if may_be_deep:
         _check_depth(outside)
-    if _may_hold_a_large_number(outside):
-        _check_numbers(outside)
+    if _may_hold_a_large_number(outside) and (unfit := _unfit_number(outside)):
+        field = field_with(body, lambda text: isinstance(text, Number) and _is_large(text))
+        raise InvalidInput(unfit, field=field)
 
 
 def _outside_strings(body: bytes) -> bytes:
@@ -96,10 +103,16 @@ def _check_depth(outside: bytes) -> None:
         raise InvalidInput(f"the body nests deeper than {MAX_DEPTH_LEVELS} levels")
 
 
-def _check_numbers(outside: bytes) -> None:
-    if _TOO_MANY_DIGITS.search(outside):
-        raise InvalidInput(f"a number has more than {MAX_DIGITS_IN_A_ROW} digits in a row")
-    if _LARGE_EXPONENT.search(outside):
-        raise InvalidInput(f"a number has an exponent beyond {MAX_EXPONENT}")
-    if max(map(float, _NUMBER.findall(outside)), default=0) == inf:
-        raise InvalidInput("a number is too large for a double")
+def _unfit_number(text: bytes) -> str | None:
+    """What is wrong with one of the numbers, if anything is."""
+    if _TOO_MANY_DIGITS.search(text):
+        return f"a number has more than {MAX_DIGITS_IN_A_ROW} digits in a row"
+    if _LARGE_EXPONENT.search(text):
+        return f"a number has an exponent beyond {MAX_EXPONENT}"
+    if max(map(float, _NUMBER.findall(text)), default=0) == inf:
+        return "a number is too large for a double"
+    return None
+
+
+def _is_large(number: str) -> bool:
+    return _unfit_number(number.encode()) is not None
