@@ -1,14 +1,14 @@
 """The append function at several group sizes, against the bare insert of the same records."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
+from typing import LiteralString
 
 import msgspec
 
 from app.eventstore.database import Connection
-from app.eventstore.group_calls import GroupCalls
 from app.eventstore.groups import Waiting, encode_group
 from app.eventstore.port import Append, StreamAppend
 from app.kernel.ids import stream_name
@@ -22,6 +22,7 @@ TARGETS = {200: 0.7}
 MAX_GROUPS = 500
 """Of a round: single events take their time, for each waits for the disk."""
 
+_CALL = "CALL append_group(%s::jsonb)"
 _BARE_INSERT = """
 INSERT INTO events (
     position, event_id, stream, version, type, schema_version, customer_id, data, metadata,
@@ -52,15 +53,17 @@ async def _compare(bench: Bench, group_events: int) -> Row:
     name = f"groups of {group_events}"
     against = "bare insert from jsonb_to_recordset"
     async with await database.connect() as connection, await bare_database.connect() as bare:
-        calls = GroupCalls(connection)
         rates = await side_by_side(
             {
-                name: partial(_rate_of_function, _Groups(), calls, groups, group_events),
-                against: partial(_rate_of_bare_insert, _Groups(), bare, groups, group_events),
+                name: partial(
+                    _rate, connection, _CALL, _Groups().of_function, groups, group_events
+                ),
+                against: partial(
+                    _rate, bare, _BARE_INSERT, _Groups().of_bare_insert, groups, group_events
+                ),
             },
             rounds=bench.size.rounds,
         )
-        await calls.close()
     bench.drop(database, bare_database)
     return compared(rates, name, against, target=TARGETS.get(group_events))
 
@@ -73,7 +76,7 @@ class _Groups:
         self._versions: Counter[str] = Counter()
         self._position = 0
 
-    def of_function(self, group_events: int) -> bytes:
+    def of_function(self, group_events: int) -> str:
         """As the appender writes a group of appends of one event each."""
         known = dict(self._versions)
         group = []
@@ -83,7 +86,7 @@ class _Groups:
             waiting = Waiting(Append((StreamAppend(stream, (event,)),)), answer=None)
             waiting.encode(known)
             group.append(waiting)
-        return encode_group(group)
+        return encode_group(group).decode()
 
     def of_bare_insert(self, group_events: int) -> str:
         """The same records, with what the function finds out by itself."""
@@ -108,21 +111,16 @@ class _Groups:
         return stream
 
 
-async def _rate_of_function(
-    requests: _Groups, calls: GroupCalls, groups: int, group_events: int
+async def _rate(
+    connection: Connection,
+    statement: LiteralString,
+    make_request: Callable[[int], str],
+    groups: int,
+    group_events: int,
 ) -> float:
-    prepared = [requests.of_function(group_events) for _ in range(groups)]
+    """Events a second; both statements are sent in the same way, prepared."""
+    requests = [make_request(group_events) for _ in range(groups)]
     started = perf_counter()
-    for request in prepared:
-        assert (await calls.append(request)).refusals is None
-    return groups * group_events / (perf_counter() - started)
-
-
-async def _rate_of_bare_insert(
-    requests: _Groups, connection: Connection, groups: int, group_events: int
-) -> float:
-    calls = [requests.of_bare_insert(group_events) for _ in range(groups)]
-    started = perf_counter()
-    for call in calls:
-        await connection.execute(_BARE_INSERT, (call,), prepare=True)
+    for request in requests:
+        await connection.execute(statement, (request,), prepare=True)
     return groups * group_events / (perf_counter() - started)

@@ -41,6 +41,7 @@ MAX_KNOWN_STREAMS = 100_000
 GIVE_UP_AFTER = timedelta(seconds=20)
 LOCK_TIMEOUT_MS = 10_000
 SHORTEST_TRY_S = 5.0
+_GIVE_UP_AFTER_S = GIVE_UP_AFTER.total_seconds()
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 1.0
 
@@ -119,17 +120,17 @@ class Appender:
         Raises `StoreUnavailable` when too many wait already (better refused early than late), or
         when it is closed.
         """
-        events = sum(len(part.events) for append in appends for part in append.streams)
+        events = sum([len(part.events) for append in appends for part in append.streams])
         if self._closed:
             raise StoreUnavailable("the event store is being closed")
         if self._queued_events + events > MAX_QUEUED_EVENTS:
             raise StoreUnavailable("too many events wait to be recorded")
         loop = asyncio.get_running_loop()
-        give_up_at = perf_counter() + GIVE_UP_AFTER.total_seconds()
+        give_up_at = perf_counter() + _GIVE_UP_AFTER_S
         unit = [Waiting(append, loop.create_future(), give_up_at) for append in appends]
         queued = [waiting for waiting in unit if self._encoded(waiting)]
         if queued:
-            queued[0].unit_events = sum(len(waiting.records) for waiting in queued)
+            queued[0].unit_events = sum([len(waiting.records) for waiting in queued])
             self._queued_events += queued[0].unit_events
             self._queue += queued
             self._wake.set()

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
@@ -61,27 +62,28 @@ class Waiting:
 
         Raises `ValueError`, `TypeError` or `OverflowError` for what no JSON can say.
         """
-        self.records = [
-            _encoder.encode(
-                _Record(
-                    event_id=event.event_id,
-                    stream=part.stream,
-                    type=event.type,
-                    schema_version=event.schema_version,
-                    data=event.data,
-                    metadata=event.metadata,
-                    expected=part.expected_version,
-                    known=known_versions.get(part.stream),
-                    customer_id=event.customer_id,
-                    occurred_at=event.occurred_at,
+        self.records, self.size_bytes = [], 0
+        for part in self.append.streams:
+            known = known_versions.get(part.stream)
+            for event in part.events:
+                record = _encoder.encode(
+                    _Record(
+                        event_id=event.event_id,
+                        stream=part.stream,
+                        type=event.type,
+                        schema_version=event.schema_version,
+                        data=event.data,
+                        metadata=event.metadata,
+                        expected=part.expected_version,
+                        known=known,
+                        customer_id=event.customer_id,
+                        occurred_at=event.occurred_at,
+                    )
                 )
-            )
-            for part in self.append.streams
-            for event in part.events
-        ]
-        if any(b"\0" in record for record in self.records):
-            raise ValueError("a NUL byte stands in the JSON")
-        self.size_bytes = sum(map(len, self.records))
+                if b"\0" in record:
+                    raise ValueError("a NUL byte stands in the JSON")
+                self.records.append(record)
+                self.size_bytes += len(record)
 
     def resolve(self, outcome: Appended | Exception) -> None:
         """Answer, unless nobody waits any more."""
@@ -132,31 +134,39 @@ def take_group(queue: deque[Waiting]) -> list[Waiting]:
     return group
 
 
+class _Use(Enum):
+    """What a group makes of a stream."""
+
+    SHARED = auto()
+    """Appends that expect any version."""
+    EXACT = auto()
+    """One append, which expects an exact version."""
+    BLOCKED = auto()
+    """An append to it waits for the next group, and so do those behind it."""
+
+
 class _Rules:
     """What a group holds already, and the streams that must wait for the next one."""
 
     def __init__(self) -> None:
-        self._event_ids: set[UUID] = set()
-        self._streams: set[str] = set()
-        self._exact: set[str] = set()
-        self._blocked: set[str] = set()
+        self._event_ids: set[int] = set()
+        self._streams: dict[str, _Use] = {}
 
     def admit(self, waiting: Waiting) -> bool:
-        streams = [part.stream for part in waiting.append.streams]
-        exact = [p.stream for p in waiting.append.streams if p.expected_version is not None]
-        is_new = self._event_ids.isdisjoint(waiting.event_ids)
-        self._event_ids.update(waiting.event_ids)
-        if (
-            not is_new
-            or not self._blocked.isdisjoint(streams)
-            or not self._exact.isdisjoint(streams)
-            or not self._streams.isdisjoint(exact)
-        ):
-            self._blocked.update(streams)
-            return False
-        self._streams.update(streams)
-        self._exact.update(exact)
-        return True
+        admitted = True
+        for part in waiting.append.streams:
+            use = self._streams.get(part.stream)
+            is_exact = part.expected_version is not None
+            if use is not None and (is_exact or use is not _Use.SHARED):
+                admitted = False
+            for event in part.events:
+                if event.event_id.int in self._event_ids:
+                    admitted = False
+        for part in waiting.append.streams:
+            use = _Use.SHARED if part.expected_version is None else _Use.EXACT
+            self._streams[part.stream] = use if admitted else _Use.BLOCKED
+            self._event_ids.update([event.event_id.int for event in part.events])
+        return admitted
 
 
 def halves(group: Sequence[Waiting]) -> Iterable[list[Waiting]]:
