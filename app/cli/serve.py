@@ -18,6 +18,7 @@ from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.http.asgi import App
 from app.http.metrics import SHARED_DIRECTORY_VARIABLE, forget_dead_processes
+from app.http.protocol import Protocol
 from app.http.server import Server
 from app.logs import configure_logs
 from app.settings import Settings, environment_of
@@ -68,7 +69,7 @@ def server_config(app: App) -> uvicorn.Config:
     """How an application is served; benchmarks serve what they compare with in the same way."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,
