@@ -41,7 +41,10 @@ class Callers(threading.Thread):
         self.errors: list[Exception] = []
 
     def run(self) -> None:
-        asyncio.run(self._run())
+        try:
+            asyncio.run(self._run())
+        except Exception as error:
+            self.errors.append(error)
 
     def end(self) -> None:
         self._end.set()

@@ -1,5 +1,9 @@
 """What an appender takes and refuses before anything is sent."""
 
+import asyncio
+from time import perf_counter
+from typing import Any
+
 import pytest
 
 from app.eventstore import appender as module
@@ -9,6 +13,16 @@ from app.kernel.errors import StoreUnavailable, UnstorableValue
 from tests.controls.events import an_append, an_event
 
 pytestmark = pytest.mark.anyio
+
+
+class Unreachable(Appender):
+    """One whose server is away."""
+
+    tries = 0
+
+    async def _connect(self) -> Any:
+        self.tries += 1
+        raise StoreUnavailable
 
 
 @pytest.fixture
@@ -63,3 +77,17 @@ async def test_after_a_lost_connection_nothing_known_before_is_believed(
     assert b'"known"' not in waiting.records[0]
     appender.submit([an_append("order-1")])
     assert b'"known"' not in appender._queue[1].records[0]
+
+
+async def test_a_queue_behind_a_server_that_is_away_waits_no_longer_than_one_append() -> None:
+    """Each append is given up by when it came, not by when its group's turn comes."""
+    appender = Unreachable(Database("postgresql://127.0.0.1:1/nowhere"))
+    answers = appender.submit([an_append(f"order-{number}") for number in range(2_500)])
+    for waiting in appender._queue:
+        waiting.give_up_at = perf_counter()
+
+    sending = asyncio.create_task(appender._run())
+    await asyncio.wait(answers)
+    sending.cancel()
+    assert all(isinstance(answer.exception(), StoreUnavailable) for answer in answers)
+    assert appender.tries == 3
