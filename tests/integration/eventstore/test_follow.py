@@ -82,7 +82,6 @@ async def becomes_true(outcome: Callable[[], object]) -> None:
 async def unpolled(database: Database) -> AsyncIterator[PostgresEventStore]:
     """A store that reads nothing unless it is woken."""
     async with opened_store(database, poll_interval=FOR_EVER) as store:
-        await becomes_true(lambda: listeners(database))
         yield store
 
 
@@ -98,6 +97,21 @@ async def test_an_append_wakes_whoever_follows(
             await elsewhere.append(an_append())
         await one.has_seen([1, 2, 3])
         await other.has_seen([2, 3])
+
+
+async def test_nobody_listens_unless_somebody_follows(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeups, "LINGER_S", 0.2)
+    async with opened_store(database, poll_interval=timedelta(milliseconds=100)) as store:
+        await store.append(an_append())
+        assert listeners(database) == []
+        for seen in ([1], [2]):
+            async with following(store, after=seen[0] - 1) as follower:
+                await becomes_true(lambda: listeners(database))
+                await follower.has_seen(seen)
+            await becomes_true(lambda: not listeners(database))
+            await store.append(an_append())
 
 
 async def test_what_is_appended_while_nobody_listens_is_seen_after_the_reconnect(
@@ -143,7 +157,6 @@ async def test_an_append_between_looking_and_waiting_is_not_slept_through(
     ticket = unpolled._wakeups.ticket
     assert await unpolled.read_log(after=0, limit=1) == []
     await unpolled.append(an_append())
-    await becomes_true(lambda: unpolled._wakeups.ticket != ticket)
 
     async with asyncio.timeout(DEADLINE_S):
         await unpolled._wakeups.wait(ticket)
