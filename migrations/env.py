@@ -37,7 +37,9 @@ def migrate(connection: Connection, schema: str) -> None:
     connection.execute(text(f"SET LOCAL lock_timeout = {TURN_TIMEOUT_MS}"))
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('migrate', 0))"))
     connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
-    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+    # Only when it is missing: making one takes a privilege on the database that not everybody has.
+    if not connection.execute(text("SELECT to_regnamespace(:name)"), {"name": schema}).scalar():
+        connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
     connection.execute(text("SET LOCAL check_function_bodies = off"))
     psycopg_connection = connection.connection.driver_connection
     assert psycopg_connection is not None  # noqa: S101 - for the type checker: it is open

@@ -41,6 +41,7 @@ class Commands(RichGroup):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"app.cli.{COMMANDS[cmd_name]}").command
+        command.name = cmd_name
         return command
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -54,7 +55,7 @@ class Commands(RichGroup):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            _fail(error.format_message(), error.exit_code)
+            _fail(" ".join(error.format_message().split()), error.exit_code)
         except InvalidInput as error:
             _fail(f"{error.field}: {error}" if error.field else str(error), 2)
         except (TidingsError, psycopg.OperationalError) as error:
@@ -74,5 +75,6 @@ def _fail(message: str, status: int) -> NoReturn:
 def main() -> None:
     """Remember everything that happens to your customers, and react while it still matters.
 
-    Every option is also a `TIDINGS_*` environment variable; the option goes first.
+    Options that show a `TIDINGS_*` name can be set by that environment variable too; the option
+    goes first.
     """

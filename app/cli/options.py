@@ -7,6 +7,7 @@ import msgspec
 import rich_click as click
 from msgspec.inspect import Metadata, type_info
 
+from app.kernel.errors import InvalidInput
 from app.settings import PREFIX, Settings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,7 +29,13 @@ def settings_options(*names: str) -> Callable[[F], F]:
 
 def settings_of(options: dict[str, Any]) -> Settings:
     """The settings of the environment, with the options given taking precedence."""
-    return read_settings(**options)
+    try:
+        return read_settings(**options)
+    except InvalidInput as error:
+        name = error.field.removeprefix(PREFIX).lower()
+        if options.get(name) is None:
+            raise
+        raise InvalidInput(str(error), field=f"--{name.replace('_', '-')}") from None
 
 
 def _option(name: str) -> Callable[[F], F]:

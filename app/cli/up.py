@@ -1,20 +1,23 @@
 """``tidings up``."""
 
 import asyncio
+import shutil
 import signal
 import socket
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import rich_click as click
 from rich.console import Console
 
-from app.bootstrap import database_of
+from app.bootstrap import PROJECTION_NAMES, database_of
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
@@ -24,6 +27,8 @@ from app.migrate import upgrade
 from app.secret import read_secret
 from app.settings import Settings
 from app.supervisor import ChildSpec, Supervisor, listen
+
+PROBE_TIMEOUT_S = 2.0
 
 
 @click.command
@@ -56,9 +61,11 @@ def command(**options: Any) -> None:
         read_secret(settings)  # made once, before several processes want it
         sockets = listen(settings.host, settings.port, settings.workers)
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix="tidings-metrics-")))
+        url = _url(sockets[0])
         tiers.append([_projector(settings, database, metrics)])
-        tiers.append(worker_specs(settings, database, sockets, metrics))
-        run = Supervisor(tiers).run(lambda: _greet(settings, database, sockets))
+        workers = worker_specs(settings, database, sockets, metrics)
+        tiers.append([replace(worker, is_ready=lambda: _is_serving(url)) for worker in workers])
+        run = Supervisor(tiers).run(lambda: _greet(settings, database, url))
         sys.exit(asyncio.run(run))
 
 
@@ -90,18 +97,51 @@ def _projector(settings: Settings, database: Database, metrics: Path) -> ChildSp
         name="projector",
         argv=[*OURS, "projector"],
         env=child_environment(settings, database, metrics),
+        is_ready=lambda: _has_read_models(database),
     )
 
 
-def _greet(settings: Settings, database: Database, sockets: Sequence[socket.socket]) -> None:
-    host, port = sockets[0].getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _has_read_models(database: Database) -> bool:
+    """Whether queries can be answered, be it from an older generation."""
+    with psycopg.connect(database.conninfo()) as connection:
+        rows = connection.execute("SELECT DISTINCT name FROM projection_pointers").fetchall()
+    return {name for (name,) in rows} >= set(PROJECTION_NAMES)
+
+
+def _is_serving(url: str) -> bool:
+    """Whether the API answers; connections queue until it does, so it is given time."""
+    address = urlsplit(url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _greet(settings: Settings, database: Database, url: str) -> None:
     with psycopg.connect(database.conninfo()) as connection:
         row = connection.execute("SELECT EXISTS (SELECT FROM events)").fetchone()
     text = GREETING.format(url=url)
     if settings.database_url is None and row == (False,):
-        text += OFFER.format(url=url)
+        text += OFFER.format(program=_program(), url=url)
     Console(highlight=False, soft_wrap=True).print(text, markup=True)
+
+
+def _program() -> str:
+    """How this program is called from here."""
+    called = Path(sys.argv[0])
+    if shutil.which(called.name) == str(called):
+        return called.name
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)
 
 
 GREETING = """
@@ -115,5 +155,5 @@ Read the customer's timeline:
 """
 OFFER = """
 The store is empty. For a crowd of customers to look at:
-  tidings simulate --url {url}
+  {program} simulate --url {url}
 """

@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 _AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 _AT_BYTE = re.compile(r" \(byte (\d+)\)$")
+_OTHER_FORM = re.compile(r"Expected `str` matching regex '.*'(?=$| - at )")
+_WRONG_FORM = "the text is not of the form that the documentation gives"
 _OWN_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(.+?)`")
 
 
@@ -28,7 +30,7 @@ def decode_json(decoder: Decoder[T], body: bytes) -> T:
 def invalid_input(error: DecodeError, body: bytes = b"") -> InvalidInput:
     """What msgspec found wrong, as an error of ours; a place by byte becomes line and column."""
     if isinstance(error, ValidationError):
-        detail, field = detail_and_field(str(error))
+        detail, field = detail_and_field(_OTHER_FORM.sub(_WRONG_FORM, str(error)))
         return InvalidInput(detail, field=field)
     message = str(error)
     if message == "Input data was truncated":

@@ -28,8 +28,8 @@ class Person(Struct, frozen=True):
 
     @property
     def customer_id(self) -> str:
-        """Its own in every crowd of every seed, like the other ids."""
-        return f"{self.first_name}-{self.last_name}-{self.seed}-{self.number}".lower()
+        """Its own in every crowd of every seed, like the other ids; an id is no place for names."""
+        return f"customer-{self.seed}-{self.number}"
 
     @property
     def anonymous_id(self) -> str:
@@ -58,8 +58,6 @@ def person_of(seed: int, number: int) -> Person:
     first_name, last_name = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES)
     traits = {
         "name": f"{first_name} {last_name}",
-        # 555-0100 to 555-0199 are kept for fiction in every area.
-        "phone": f"+1 {chance.randrange(201, 990)} 555 01{chance.randrange(100):02}",
         "city": chance.choice(CITIES),
         "language": chance.choice(LANGUAGES),
         "plan": chance.choice(PLANS),

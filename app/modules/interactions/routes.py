@@ -41,11 +41,11 @@ class RecordedOutcome(Struct, frozen=True):
     version: int
 
 
-class RejectedOutcome(Struct, frozen=True):
+class RejectedOutcome(Struct, frozen=True, kw_only=True):
     """Why an event was not recorded; the others of its batch were."""
 
-    problem: Problem
     outcome: Literal["rejected"] = "rejected"
+    problem: Problem
 
 
 Outcome = RecordedOutcome | RejectedOutcome
@@ -126,7 +126,7 @@ def _outcome(appended: Appended) -> RecordedOutcome:
 def _rejected(error: Exception, number: int) -> RejectedOutcome:
     problem = problem_for(error)
     field = f"[{number}].{problem.field}" if problem.field else f"[{number}]"
-    return RejectedOutcome(msgspec.structs.replace(problem, field=field))
+    return RejectedOutcome(problem=msgspec.structs.replace(problem, field=field))
 
 
 def event_routes(endpoint: EventsEndpoint) -> list[HTTPRouteHandler]:
