@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
 from app.http.docs_page import documentation_page
@@ -25,7 +26,7 @@ from app.http.openapi import openapi_document
 def documentation_routes(
     route_handlers: Sequence[ControllerRouterHandler], *, version: str
 ) -> list[HTTPRouteHandler]:
-    """``GET /openapi.json`` and ``GET /docs``."""
+    """``GET /openapi.json`` and ``GET /docs``, to which ``/`` leads."""
 
     @cache
     def document() -> Document:
@@ -44,7 +45,11 @@ def documentation_routes(
         headers = {"Content-Security-Policy": _content_security_policy(style, script)}
         return Response(page, media_type="text/html", headers=headers)
 
-    return [show_openapi, show_documentation]
+    @get("/", include_in_schema=False, sync_to_thread=False)
+    def lead_to_documentation() -> Redirect:
+        return Redirect("/docs")
+
+    return [show_openapi, show_documentation, lead_to_documentation]
 
 
 def _asset(name: str) -> str:

@@ -187,3 +187,8 @@ def test_a_page_can_be_made_of_an_api_without_operations() -> None:
     empty = openapi_document([], version="1")
 
     assert "<main></main>" in documentation_page(empty, base_url="", style="", script="")
+
+
+async def test_the_root_leads_to_the_documentation() -> None:
+    answer = await ask(app_of(), "GET", "/")
+    assert (answer.status, answer.headers["location"]) == (302, "/docs")
