@@ -4,9 +4,6 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import rich_click as click
@@ -15,7 +12,6 @@ from app.bootstrap import CATALOGUE, running_database
 from app.cli.import_progress import ImportProgress
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.appender import Appender
-from app.eventstore.database import Database
 from app.kernel.clock import system_clock
 from app.kernel.event import Metadata
 from app.kernel.ids import check_id, new_event_id
@@ -24,11 +20,14 @@ from app.modules.interactions.importing import Import
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.input_file import ReadingStopped, opened_file
 from app.modules.interactions.row_events import Columns, RowEvents
-from app.modules.interactions.rows import Rows, read_rows
+from app.modules.interactions.rows import BadRow, Batches, Row, read_rows
 from app.modules.interactions.times import zone_of
 from app.secret import read_secret
+from app.settings import Settings
 
-STOPPED_STATUS = 130
+STOPPED_STATUS = 128
+"""Plus the signal's number, as shells have it."""
+
 GC_THRESHOLD_OBJECTS = 100_000
 
 
@@ -105,55 +104,59 @@ def command(
     # All that one import records is one chain of causes.
     metadata = Metadata(correlation_id=str(new_event_id()))
     row_events = RowEvents(columns, zone, intake, secret, metadata)
-    with _stop_signals() as should_stop, opened_file(file, should_stop) as input_file:
-        rows = read_rows(input_file.lines(), input_file.name, columns.by_option())
-        with (
-            running_database(settings, migrated=True) as database,
-            ImportProgress(input_file) as progress,
-        ):
-            status = asyncio.run(_import(rows, row_events, columns, database, progress))
-    sys.exit(status)
+    sys.exit(asyncio.run(_import(settings, file, columns, row_events)))
 
 
-async def _import(
-    rows: Rows,
-    row_events: RowEvents,
-    columns: Columns,
-    database: Database,
-    progress: ImportProgress,
-) -> int:
+async def _import(settings: Settings, path: str, columns: Columns, row_events: RowEvents) -> int:
     """Import, and answer the exit status."""
     # Rows leave no cycles behind; to look for them as often as usual costs a third of the time.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD_OBJECTS)
-    async with Appender(database) as appender:
-        running = Import(
-            appender,
-            row_events,
-            columns,
-            on_bad_row=progress.show_bad_row,
-            on_progress=progress.show,
-        )
-        try:
-            await running.run(rows)
-        except ReadingStopped:
-            return STOPPED_STATUS
+    signals: list[int] = []
+    try:
+        with opened_file(path, _stop_on_signals(signals)) as file:
+            batches = read_rows(file.lines(), file.name, columns.by_option())
+            # Before anything is started: a file that cannot be tried is the likelier mistake.
+            first = await _first_rows(batches)
+            with (
+                running_database(settings, migrated=True) as database,
+                ImportProgress(file) as progress,
+            ):
+                async with Appender(database) as appender:
+                    running = Import(
+                        appender,
+                        row_events,
+                        columns,
+                        on_bad_row=progress.show_bad_row,
+                        on_progress=progress.show,
+                    )
+                    await running.run(_chained(first, batches))
+    except ReadingStopped:
+        return STOPPED_STATUS + signals[0]
     return 1 if running.outcomes.rejected else 0
 
 
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM asked to stop; a second one interrupts."""
-    asked: list[int] = []
+async def _first_rows(batches: Batches) -> list[Row | BadRow]:
+    async for batch in batches:
+        if rows := list(batch):
+            return rows
+    return []
 
-    def ask(signum: int, _frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(signum)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+async def _chained(first: list[Row | BadRow], others: Batches) -> Batches:
+    yield iter(first)
+    async for batch in others:
+        yield batch
+
+
+def _stop_on_signals(signals: list[int]) -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM, which is noted; what was read by then is still recorded."""
+    stop = asyncio.Event()
+
+    def ask(number: int) -> None:
+        signals.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ask, number)
+    return stop

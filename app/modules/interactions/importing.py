@@ -11,7 +11,7 @@ from app.eventstore.port import Append, Appended
 from app.kernel.errors import IdempotencyConflict, InvalidInput, StoreUnavailable
 from app.modules.interactions.input_file import BrokenInput, ReadingStopped
 from app.modules.interactions.row_events import Columns, RowEvents
-from app.modules.interactions.rows import BadRow, Row, Rows
+from app.modules.interactions.rows import BadRow, Batches, Row
 
 MAX_GROUP_EVENTS = 1_000
 MAX_GROUPS_AHEAD = 2
@@ -51,17 +51,22 @@ class Import:
         self._group: list[Append] = []
         self._sent: deque[tuple[Sequence[int], Sequence[asyncio.Future[Appended]]]] = deque()
 
-    async def run(self, rows: Rows) -> None:
+    async def run(self, batches: Batches) -> None:
         """Import all rows; each is recorded or told of when this returns.
 
-        Raises `StoreUnavailable` when the store cannot be reached, and `BrokenInput` or
-        `ReadingStopped` when the file ends too soon, after what was read has been recorded.
+        Rows that wait for others to come are recorded as soon as none come for a while. Raises
+        `StoreUnavailable` when the store cannot be reached, and what reading the rows raises, after
+        those that were read have been recorded.
         """
         try:
-            for number, row in enumerate(rows, 1):
-                self._take(row)
-                if number % ROWS_A_TURN == 0:
-                    await self._turn()
+            async for batch in batches:
+                rows_before = self.outcomes.rows
+                for row in batch:
+                    self._take(row)
+                    if self.outcomes.rows % ROWS_A_TURN == 0:
+                        await self._turn()
+                if self.outcomes.rows == rows_before:
+                    await self._finish()
         except (BrokenInput, ReadingStopped):
             await self._finish()
             raise

@@ -1,23 +1,22 @@
 """The lines of a file to import: a path or standard input, compressed with gzip or not."""
 
-import gzip
+import asyncio
 import io
 import os
-import select
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import BinaryIO
+from datetime import timedelta
 
 from app.kernel.errors import TidingsError
 
 MAX_LINE_BYTES = 256 * 1024
+MAX_CHUNK_BYTES = 256 * 1024
+SILENCE = timedelta(milliseconds=200)
 
-_BUFFER_BYTES = 256 * 1024
-_WAIT_S = 0.2
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 
 
 class BrokenInput(TidingsError):
@@ -31,91 +30,128 @@ class ReadingStopped(TidingsError):
 class InputFile:
     """A file that is being read, and how far."""
 
-    def __init__(self, name: str, file: io.FileIO, should_stop: Callable[[], bool]) -> None:
-        """`should_stop` is asked now and then, also while a pipe is silent; it ends the reading."""
+    def __init__(self, name: str, file: io.FileIO, stop: asyncio.Event) -> None:
+        """Take an open file. Its reading ends when `stop` is set, even while a pipe is silent."""
         self.name = name
         status = os.fstat(file.fileno())
         self.size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else None
-        """How large it is as it lies there; None when nobody knows."""
-        self._raw = _Raw(file.fileno(), should_stop, may_be_silent=self.size_bytes is None)
-
-    @property
-    def position_bytes(self) -> int:
+        """How large it is, as it lies there; None when nobody knows."""
+        self.position_bytes = 0
         """How much of it has been read, as it lies there."""
-        return self._raw.position_bytes
+        self._fd = file.fileno()
+        self._stop = stop
 
-    def lines(self) -> Iterator[bytes]:
-        """Its lines, decompressed, with their ends; of too long a one, MAX_LINE_BYTES and one more.
+    async def lines(self) -> AsyncIterator[list[bytes]]:
+        """Its lines, decompressed, with their ends, as they come; none while a pipe is silent.
 
-        Raises `BrokenInput` or `ReadingStopped`.
+        One that is longer than MAX_LINE_BYTES is still so when it is cut. Raises `BrokenInput` or
+        `ReadingStopped`.
         """
+        content, lines = _Content(), _Lines()
         try:
-            stream = self._decompressed()
-            for line in iter(partial(stream.readline, MAX_LINE_BYTES + 1), b""):
-                yield line
-                if len(line) > MAX_LINE_BYTES:
-                    _skip_rest_of_line(stream, line)
+            async for chunk in self._chunks():
+                for part in content.of(chunk):
+                    yield lines.of(part)
+            yield [*lines.of(content.rest()), *lines.rest()]
         except (OSError, EOFError, zlib.error) as error:
             raise BrokenInput(f"{self.name} cannot be read to its end: {error}") from error
 
-    def _decompressed(self) -> BinaryIO:
-        start = b""
-        while len(start) < len(_GZIP_MAGIC) and (more := self._raw.read(len(_GZIP_MAGIC))):
-            start += more
-        self._raw.put_back(start)
-        stored = io.BufferedReader(self._raw, _BUFFER_BYTES)
-        if start.startswith(_GZIP_MAGIC):
-            return io.BufferedReader(gzip.GzipFile(fileobj=stored), _BUFFER_BYTES)
-        return stored
-
-
-class _Raw(io.RawIOBase):
-    """The bytes of a file as they lie there: counted, and interruptible where they may not come."""
-
-    def __init__(self, fd: int, should_stop: Callable[[], bool], *, may_be_silent: bool) -> None:
-        super().__init__()
-        self.position_bytes = 0
-        self._fd = fd
-        self._should_stop = should_stop
-        self._may_be_silent = may_be_silent
-        self._put_back = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def put_back(self, start: bytes) -> None:
-        """Have these bytes read again."""
-        self._put_back = start
-
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
-        if self._put_back:
-            count = len(self._put_back)
-            buffer[:count] = self._put_back
-            self._put_back = b""
-            return count
-        self._wait()
-        count = os.readv(self._fd, [buffer])
-        self.position_bytes += count
-        return count
-
-    def _wait(self) -> None:
-        while not self._should_stop():
-            if not self._may_be_silent or select.select([self._fd], [], [], _WAIT_S)[0]:
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while not self._stop.is_set():
+            if not await self._is_readable():
+                yield b""
+            elif chunk := os.read(self._fd, MAX_CHUNK_BYTES):
+                self.position_bytes += len(chunk)
+                yield chunk
+            else:
                 return
         raise ReadingStopped
 
+    async def _is_readable(self) -> bool:
+        """Whether there is something to be read, now or before the pipe counts as silent."""
+        if self.size_bytes is not None:
+            return True
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            loop.add_reader(self._fd, ready.set)
+        except PermissionError:  # a device that never lets one wait, such as /dev/null
+            return True
+        try:
+            async with asyncio.timeout(SILENCE.total_seconds()):
+                return await ready.wait()
+        except TimeoutError:
+            return False
+        finally:
+            loop.remove_reader(self._fd)
 
-def _skip_rest_of_line(stream: BinaryIO, line: bytes) -> None:
-    while line and not line.endswith(b"\n"):
-        line = stream.readline(MAX_LINE_BYTES)
+
+class _Content:
+    """What a file says: its bytes as they are, or decompressed when they begin as gzip's do."""
+
+    def __init__(self) -> None:
+        self._start: bytes | None = b""
+        self._member: zlib._Decompress | None = None
+
+    def of(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next bytes say, in parts of bounded size; for none, none."""
+        if self._start is not None:
+            chunk = self._start + chunk
+            self._start = chunk if len(chunk) < len(_GZIP_MAGIC) else None
+            if self._start is not None:
+                return iter((b"",))
+            if chunk.startswith(_GZIP_MAGIC):
+                self._member = zlib.decompressobj(_GZIP_WINDOW_BITS)
+        return iter((chunk,)) if self._member is None else self._decompressed(chunk)
+
+    def rest(self) -> bytes:
+        """What is left at the end of the file. Raises `EOFError` when it ends too soon."""
+        if self._member is not None and not self._member.eof:
+            raise EOFError("it breaks off")
+        return self._start or b""
+
+    def _decompressed(self, chunk: bytes) -> Iterator[bytes]:
+        """A file may be several compressed ones in a row, with NULs between and behind them."""
+        member = self._member
+        assert member is not None  # noqa: S101 - for the type checker: asked for when it is set
+        if not chunk:
+            yield b""
+        while chunk:
+            if member.eof:
+                chunk = chunk.lstrip(b"\0")
+                self._member = member = zlib.decompressobj(_GZIP_WINDOW_BITS) if chunk else member
+            part = member.decompress(chunk, MAX_CHUNK_BYTES) if chunk else b""
+            yield part
+            while len(part) == MAX_CHUNK_BYTES:
+                part = member.decompress(member.unconsumed_tail, MAX_CHUNK_BYTES)
+                yield part
+            chunk = member.unused_data if chunk else b""
+
+
+class _Lines:
+    """Parts of a text into lines; what is too long of one is left out."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    def of(self, part: bytes) -> list[bytes]:
+        """The lines that end in the next part, their ends included."""
+        if len(self._begun) > MAX_LINE_BYTES:
+            part = part[part.index(b"\n") :] if b"\n" in part else b""
+        lines = (self._begun + part).split(b"\n")
+        self._begun = lines.pop()[: MAX_LINE_BYTES + 1]
+        return [line + b"\n" for line in lines]
+
+    def rest(self) -> list[bytes]:
+        """The last line, when it has no end."""
+        return [self._begun] if self._begun else []
 
 
 @contextmanager
-def opened_file(path: str, should_stop: Callable[[], bool]) -> Iterator[InputFile]:
+def opened_file(path: str, stop: asyncio.Event) -> Iterator[InputFile]:
     """The file at a path, or standard input for ``-``. Raises `BrokenInput`."""
     try:
         file = io.FileIO(0, closefd=False) if path == "-" else io.FileIO(path)
     except OSError as error:
         raise BrokenInput(f"{path} cannot be opened: {error.strerror}") from None
     with file:
-        yield InputFile("standard input" if path == "-" else path, file, should_stop)
+        yield InputFile("standard input" if path == "-" else path, file, stop)

@@ -41,14 +41,16 @@ class Columns(Struct, frozen=True):
         return named if self.id is None else {**named, "--id": self.id}
 
     def column_of(self, field: str) -> str | None:
-        """The column that an event's field comes from; None where it is not one."""
+        """The column that an event's field comes from; None for all of them together."""
         columns = {
+            "": None,
+            "data": None,
             "customer_id": self.customer,
             "type": self.type,
             "occurred_at": self.occurred_at,
             "id": self.id,
         }
-        return columns.get(field)
+        return columns.get(field, field)
 
 
 class RowEvents:

@@ -8,9 +8,9 @@ many does not swallow the rows behind it.
 
 import csv
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
+from typing import Protocol
 
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
@@ -20,7 +20,7 @@ from app.kernel.errors import InvalidInput
 from app.modules.interactions.input_file import MAX_LINE_BYTES
 
 MAX_ROW_BYTES = 512 * 1024
-MAX_ROWS_LOOKED_AT_FIRST = 100
+MAX_ROWS_HELD = 100
 MAX_COLUMNS_NAMED = 20
 
 _BOM = b"\xef\xbb\xbf"
@@ -44,54 +44,107 @@ class BadRow(Struct, frozen=True):
     reason: str
 
 
-Rows = Iterator[Row | BadRow]
+class RowParser(Protocol):
+    """Turns lines, as they come, into rows. An iterator must be used up before the next call."""
+
+    def feed(self, lines: list[bytes]) -> Iterator[Row | BadRow]:
+        """The rows that end in these lines. Raises `InvalidInput` for a file of another kind."""
+        ...
+
+    def end(self) -> Iterator[Row | BadRow]:
+        """The rows that the end of the file ends. Raises `InvalidInput` as `feed` does."""
+        ...
+
+
+Batches = AsyncIterator[Iterator[Row | BadRow]]
+"""Rows as they come; an iterator without any while they do not."""
 
 _decoder: Decoder[Mapping[str, str | Raw]] = Decoder(dict[str, Raw])
 
 
-def read_rows(lines: Iterator[bytes], name: str, columns: Mapping[str, str]) -> Rows:
+async def read_rows(
+    lines: AsyncIterator[list[bytes]], name: str, columns: Mapping[str, str]
+) -> Batches:
     """The rows of a file's lines, in order.
 
     JSON Lines is told by the file's name (.jsonl, .ndjson, .json; before .gz), else by a first
     character ``{``; anything else is CSV. `columns` are those that must be there, by the option
-    that names each. Raises `InvalidInput` when one is not, and for a file of another kind.
+    that names each. Raises `InvalidInput` when one is not, and for a file of another kind; and what
+    reading the lines raises.
     """
-    first = next(lines, b"")
+    parser = None
+    async for batch in lines:
+        if batch and parser is None:
+            parser = parser_of(name, batch[0], columns)
+            batch[0] = batch[0].removeprefix(_BOM)
+        yield parser.feed(batch) if parser else iter(())
+    yield (parser or parser_of(name, b"", columns)).end()
+
+
+def parser_of(name: str, first: bytes, columns: Mapping[str, str]) -> RowParser:
+    """What parses a file of this name and first line. Raises `InvalidInput`."""
     if first.startswith(_UTF_16_BOMS):
         raise InvalidInput(f"{name} is UTF-16; save it as UTF-8")
-    lines = chain([first.removeprefix(_BOM)], lines)
-    return _json_rows(lines, columns) if _is_json(name, first) else _csv_rows(lines, columns)
-
-
-def _is_json(name: str, first: bytes) -> bool:
     start = first.removeprefix(_BOM).lstrip()[:1]
     suffix = PurePath(name.lower().removesuffix(".gz")).suffix
     if suffix in _JSON_SUFFIXES and start == b"[":
         raise InvalidInput(f"{name} is one JSON array; JSON Lines has an object on each line")
-    return suffix in _JSON_SUFFIXES or (suffix != ".csv" and start == b"{")
+    is_json = suffix in _JSON_SUFFIXES or (suffix != ".csv" and start == b"{")
+    return JsonLines(columns) if is_json else Csv(columns)
 
 
 def _check_columns(present: Iterable[str], columns: Mapping[str, str]) -> None:
     names = sorted(present)
     for option, column in columns.items():
         if column not in names:
-            shown = ", ".join(map(repr, names[:MAX_COLUMNS_NAMED])) + ", …" * (
-                len(names) > MAX_COLUMNS_NAMED
+            shown = ", ".join(map(repr, names[:MAX_COLUMNS_NAMED]))
+            more = ", …" if len(names) > MAX_COLUMNS_NAMED else ""
+            raise InvalidInput(
+                f"there is no column {column!r}; there are: {shown}{more}", field=option
             )
-            raise InvalidInput(f"there is no column {column!r}; there are: {shown}", field=option)
 
 
-def _json_rows(lines: Iterator[bytes], columns: Mapping[str, str]) -> Rows:
-    rows = (
-        _json_row(number, line)
-        for number, line in enumerate(lines, 1)
-        if line and not line.isspace()
-    )
-    # A row may lack a column, and is bad then; but a column that none has is a mistake in its name.
-    first = list(islice(rows, MAX_ROWS_LOOKED_AT_FIRST))
-    if good := [row for row in first if isinstance(row, Row)]:
-        _check_columns({column for row in good for column in row.cells}, columns)
-    return chain(first, rows)
+class JsonLines:
+    """An object a line. A row may lack a column; one that none has is a mistake in its name."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        """`columns` must be there, by the option that names each."""
+        self._columns = columns
+        self._line = 0
+        self._unseen = set(columns.values())
+        self._seen: set[str] = set()
+        self._held: list[Row | BadRow] = []
+
+    def feed(self, lines: list[bytes]) -> Iterator[Row | BadRow]:
+        """See `RowParser.feed`."""
+        for line in lines:
+            self._line += 1
+            if line.isspace():
+                continue
+            row = _json_row(self._line, line)
+            if not self._unseen:
+                yield row
+            else:
+                yield from self._look_for_columns(row)
+
+    def end(self) -> Iterator[Row | BadRow]:
+        """See `RowParser.end`."""
+        if self._seen:
+            _check_columns(self._seen, self._columns)
+        yield from self._held
+
+    def _look_for_columns(self, row: Row | BadRow) -> Sequence[Row | BadRow]:
+        """Hold the first rows back until every column was seen."""
+        self._held.append(row)
+        if isinstance(row, Row):
+            self._unseen -= row.cells.keys()
+            self._seen |= row.cells.keys()
+        if self._unseen and len(self._held) < MAX_ROWS_HELD:
+            return ()
+        if self._seen:
+            _check_columns(self._seen, self._columns)
+        held, self._held = self._held, []
+        return held
 
 
 def _json_row(number: int, line: bytes) -> Row | BadRow:
@@ -103,20 +156,62 @@ def _json_row(number: int, line: bytes) -> Row | BadRow:
         return BadRow(number, str(error).replace(" at line 1, column ", " at character "))
 
 
-def _csv_rows(lines: Iterator[bytes], columns: Mapping[str, str]) -> Rows:
-    records = _csv_records(lines)
-    header = next(records, None)
-    if header is None:
-        raise InvalidInput("there is no header line")
-    number, cells = header
-    if isinstance(cells, str):
-        raise InvalidInput(f"the header on line {number} cannot be read: {cells}")
-    names = _column_names(cells)
-    _check_columns(names, columns)
-    return (_csv_row(number, cells, names) for number, cells in records)
+class Csv:
+    """A header line, and a row a line, or several within quotation marks."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        """`columns` must be there, by the option that names each."""
+        self._columns = columns
+        self._names: list[str] | None = None
+        self._lines = _RepeatableLines()
+        self._reader = csv.reader(self._lines, strict=True)
+
+    def feed(self, lines: list[bytes]) -> Iterator[Row | BadRow]:
+        """See `RowParser.feed`."""
+        self._lines.more(lines)
+        return self._rows()
+
+    def end(self) -> Iterator[Row | BadRow]:
+        """See `RowParser.end`."""
+        self._lines.is_ended = True
+        yield from self._rows()
+        if self._names is None:
+            raise InvalidInput("there is no header line")
+
+    def _rows(self) -> Iterator[Row | BadRow]:
+        for number, cells in self._records():
+            if self._names is None:
+                self._names = _column_names(number, cells)
+                _check_columns(self._names, self._columns)
+            elif isinstance(cells, str):
+                yield BadRow(number, cells)
+            elif len(cells) != len(self._names):
+                yield BadRow(number, f"it has {len(cells)} cells, the header {len(self._names)}")
+            else:
+                yield Row(number, dict(zip(self._names, cells, strict=True)))
+
+    def _records(self) -> Iterator[tuple[int, list[str] | str]]:
+        """Each record's first line and its cells, or why it has none; blank lines are nothing."""
+        while True:
+            number = self._lines.begin_record()
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if self._lines.is_waiting:
+                    self._lines.read_anew(0)  # its end has not come yet
+                    return
+                self._lines.read_anew(1)
+                yield number, str(error)
+            else:
+                if cells:
+                    yield number, cells
 
 
-def _column_names(header: Sequence[str]) -> list[str]:
+def _column_names(number: int, header: Sequence[str] | str) -> list[str]:
+    if isinstance(header, str):
+        raise InvalidInput(f"the header on line {number} cannot be read: {header}")
     names = [name or f"column_{number}" for number, name in enumerate(header, 1)]
     for name, count in Counter(names).items():
         if count > 1:
@@ -124,49 +219,45 @@ def _column_names(header: Sequence[str]) -> list[str]:
     return names
 
 
-def _csv_row(number: int, cells: list[str] | str, names: Sequence[str]) -> Row | BadRow:
-    if isinstance(cells, str):
-        return BadRow(number, cells)
-    if len(cells) != len(names):
-        return BadRow(number, f"it has {len(cells)} cells and the header {len(names)}")
-    return Row(number, dict(zip(names, cells, strict=True)))
-
-
-def _csv_records(lines: Iterator[bytes]) -> Iterator[tuple[int, list[str] | str]]:
-    """Each record's first line number and cells, or why it has none; blank lines are nothing."""
-    text = _RepeatableLines(lines)
-    reader = csv.reader(text, strict=True)
-    while True:
-        text.begin_record()
-        number = text.number + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            text.read_anew_after_first()
-            yield number, str(error)
-        else:
-            if cells:
-                yield number, cells
-
-
 class _RepeatableLines:
     """Lines as text, for the CSV reader; those of the record in hand can be read anew."""
 
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self.number = 0
-        self._lines = lines
-        self._again: deque[bytes] = deque()
+    def __init__(self) -> None:
+        self.is_ended = False
+        """Whether no more lines will come."""
+        self.is_waiting = False
+        """Whether the record in hand wants lines that may still come."""
+        self._number = 0
+        self._lines: deque[bytes] = deque()
         self._record: list[bytes] = []
         self._record_bytes = 0
+
+    def more(self, lines: Iterable[bytes]) -> None:
+        """Add what has come."""
+        self._lines.extend(lines)
+
+    def begin_record(self) -> int:
+        """Forget the lines of the last record; the number of the next one's first."""
+        self._record.clear()
+        self._record_bytes = 0
+        self.is_waiting = False
+        return self._number + 1
+
+    def read_anew(self, first: int) -> None:
+        """Go back to a line of the record in hand, counted from 0."""
+        again = self._record[first:]
+        self._lines.extendleft(reversed(again))
+        self._number -= len(again)
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
-        self.number += 1
+        if not self._lines:
+            self.is_waiting = not self.is_ended
+            raise StopIteration
+        line = self._lines.popleft()
+        self._number += 1
         self._record.append(line)
         self._record_bytes += len(line)
         if len(line) > MAX_LINE_BYTES:
@@ -175,14 +266,3 @@ class _RepeatableLines:
             raise csv.Error("a quotation mark is not closed, or the row is too long")
         # What is no UTF-8 survives until the row is encoded, and is refused there, alone.
         return line.decode(errors="surrogateescape")
-
-    def begin_record(self) -> None:
-        """Forget the lines of the last record."""
-        self._record.clear()
-        self._record_bytes = 0
-
-    def read_anew_after_first(self) -> None:
-        """Go back to the second line of the record in hand."""
-        again = self._record[1:]
-        self._again.extendleft(reversed(again))
-        self.number -= len(again)

@@ -49,7 +49,7 @@ def instant_of(text: str, zone: tzinfo) -> datetime:
     """
     text = text.strip()
     # Before ISO 8601, whose compact form some numbers look like.
-    if text[:_EPOCH_DIGITS].isdecimal():
+    if len(text) >= _EPOCH_DIGITS and text[:_EPOCH_DIGITS].isdecimal():
         return _instant_of_number(text)
     try:
         moment = datetime.fromisoformat(text)
