@@ -60,7 +60,8 @@ async def show_live() -> dict[str, str]:
 def main(fd: int) -> None:
     """Serve until told to stop."""
     app = Litestar([echo_event, echo_command, show_live], openapi_config=None, logging_config=None)
-    server = Server(server_config(cast(App, app)), closing=asyncio.Event())
+    config = server_config(cast(App, app), http="httptools")
+    server = Server(config, closing=asyncio.Event())
     uvloop.run(server.serve(sockets=[socket.socket(fileno=fd)]))
 
 

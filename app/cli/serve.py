@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import rich_click as click
 import uvicorn
@@ -65,11 +65,15 @@ async def _serve(settings: Settings, database: Database, listening: socket.socke
         await Server(server_config(app), closing=closing).serve(sockets=[listening])
 
 
-def server_config(app: App) -> uvicorn.Config:
-    """How an application is served; benchmarks serve what they compare with in the same way."""
+def server_config(
+    app: App, http: type[asyncio.Protocol] | Literal["httptools"] = Protocol
+) -> uvicorn.Config:
+    """How an application is served; benchmarks serve what they compare with in the same way, by
+    uvicorn's own protocol.
+    """
     return uvicorn.Config(
         app,
-        http=Protocol,
+        http=http,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -1,12 +1,15 @@
 """How a connection is read: uvicorn's HTTP/1.1, with bounds, and refusals that look like ours."""
 
+import asyncio
 import re
+from typing import cast
 
 from msgspec import structs
 from msgspec.json import Encoder
 from uuid_utils import uuid7
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.http.one_write import OneWrite
 from app.http.problems import MEDIA_TYPE, problem_for
 from app.kernel.errors import InvalidInput
 
@@ -33,6 +36,17 @@ class Protocol(HttpToolsProtocol):
 
     _is_in_head = False
     _head_bytes = 0
+    _one_write: OneWrite
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """A client has come."""
+        self._one_write = OneWrite(transport)
+        super().connection_made(cast(asyncio.Transport, self._one_write))
+
+    def on_response_complete(self) -> None:
+        """An answer is whole."""
+        self._one_write.flush()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Take no notice of an offer, and only so much of a head."""
