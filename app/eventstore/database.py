@@ -20,8 +20,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from app.kernel.errors import StoreUnavailable, UnsafeServer
 
 OLDEST_MAJOR_VERSION = 15
-FETCH_FOR = timedelta(seconds=5)
+FETCH_FOR = timedelta(seconds=10)
 FETCH_PAUSE_S = 0.05
+ASK_AGAIN_AFTER_S = 1.0
 
 T = TypeVar("T")
 
@@ -88,9 +89,9 @@ class Database:
             open=False,
             timeout=10,
             max_waiting=1000,
-            # Its pauses between tries double; forgotten soon, the next read tries anew, so that
-            # what comes back after an hour is not left alone for another.
-            reconnect_timeout=2,
+            # Its pauses between tries double. It gives up soon, and whoever asks next makes it try
+            # anew, so that what comes back after an hour is not left alone for another.
+            reconnect_timeout=1,
         )
 
     def engine(self, *, max_size: int) -> AsyncEngine:
@@ -141,24 +142,29 @@ async def fetch(
     """The rows that a statement answers; it must be one that may be run twice.
 
     A lost connection, as when the server restarts, is replaced and the statement run again, for up
-    to `FETCH_FOR`. Raises `StoreUnavailable` after that, or when no connection comes free.
+    to `FETCH_FOR`. Raises `StoreUnavailable` after that, or when no connection has come free.
     """
     deadline = monotonic() + FETCH_FOR.total_seconds()
     while True:
         try:
             return await to_its_end(_fetch_once(pool, statement, values))
-        except (PoolTimeout, TooManyRequests) as error:
-            raise StoreUnavailable("no connection to the event store is free") from error
         except psycopg.OperationalError as error:
-            if monotonic() > deadline:
-                raise unavailable(error) from error
+            if isinstance(error, TooManyRequests) or monotonic() > deadline:
+                raise _unread(error) from error
         await asyncio.sleep(FETCH_PAUSE_S)
+
+
+def _unread(error: psycopg.OperationalError) -> StoreUnavailable:
+    if isinstance(error, PoolTimeout | TooManyRequests):
+        return StoreUnavailable("no connection to the event store is free")
+    return unavailable(error)
 
 
 async def _fetch_once(
     pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Sequence[Any]
 ) -> list[tuple[Any, ...]]:
-    async with pool.connection() as connection:
+    # A pool that has given up connects again when it is asked: those who wait ask again and again.
+    async with pool.connection(timeout=ASK_AGAIN_AFTER_S) as connection:
         return await (await connection.execute(statement, values)).fetchall()
 
 

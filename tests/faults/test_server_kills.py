@@ -95,18 +95,19 @@ def test_callers_of_a_server_that_dies_and_comes_back_notice_a_pause_and_no_more
     tmp_path: Path,
 ) -> None:
     draw = random.Random(1)
-    kills = [signal.SIGKILL, signal.SIGQUIT] * rounds(1, 100)
+    kills = [(signal.SIGKILL, 3.0), (signal.SIGQUIT, 0.0)]
+    kills += [(how, draw.choice([0, 0.1, 1])) for how, _ in kills * rounds(0, 99)]
     with EmbeddedPostgres(tmp_path) as postgres:
         database = Database(postgres.dsn)
         upgrade(database)
         with calling(database) as callers:
-            for how in kills:
+            for how, outage_s in kills:
                 before = len(callers.acknowledged)
                 while len(callers.acknowledged) <= before and not callers.errors:
                     sleep(0.01)
                 sleep(draw.uniform(0, 0.2))
                 kill(postgres, how)
-                sleep(draw.choice([0, 0.1, 1]))
+                sleep(outage_s)
                 postgres.start()
 
         assert callers.errors == []
