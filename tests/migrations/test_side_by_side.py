@@ -12,9 +12,15 @@ from tests.integration.embedded_owner import eventually
 from tests.migrations.alembic_command import finished, start_alembic
 from tests.migrations.catalog import everything_in, execute, tables_of
 
+# Slow ones.
+on_one_server = pytest.mark.parametrize(
+    "server", [pytest.param(18, id="postgres18")], indirect=True
+)
+
 TURN = "pg_advisory_xact_lock(hashtextextended('migrate', 0))"
 
 
+@on_one_server
 def test_processes_that_migrate_at_once_take_turns(empty_database: Database) -> None:
     other = replace(empty_database, schema="other")
     with psycopg.connect(empty_database.conninfo()) as turn:
@@ -41,7 +47,7 @@ def _waiting(database: Database) -> int:
     return waiting
 
 
-@pytest.mark.parametrize("server", [pytest.param(18, id="postgres18")], indirect=True)
+@on_one_server
 def test_a_migration_that_cannot_get_a_lock_gives_up_in_one_line_and_changes_nothing(
     database: Database,
 ) -> None:
