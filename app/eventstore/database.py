@@ -12,7 +12,7 @@ from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -59,16 +59,18 @@ class Database:
     accept_data_loss: bool = False
 
     def conninfo(self, **parameters: str | int) -> str:
-        """The libpq connection string whose sessions run in the store's schema."""
-        options = " ".join(
-            f"-c {name}={value}"
-            for name, value in {"search_path": self.schema, **_SERVER_SETTINGS}.items()
-        )
+        """The libpq connection string whose sessions run in the store's schema.
+
+        Options that the URL has are kept; ours come behind them, and win.
+        """
+        settings = {"search_path": self.schema, **_SERVER_SETTINGS}
+        given = conninfo_to_dict(self.url).get("options") or ""
+        options = " ".join([str(given), *(f"-c {name}={to}" for name, to in settings.items())])
         defaults: dict[str, str | int] = {
             **_KEEPALIVE,
             "application_name": "tidings",
             "connect_timeout": 10,
-            "options": options,
+            "options": options.strip(),
         }
         return make_conninfo(self.url, **{**defaults, **parameters})
 
