@@ -18,6 +18,7 @@ MAX_DIGITS_IN_A_ROW = 308
 
 _SURROGATE_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SPACE = rb"\u0020"
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 # With every digit written as 0 and the signs gone, a body shows at once that it has no exponent of
@@ -72,6 +73,19 @@ def _check_escapes(body: bytes) -> None:
             raise InvalidInput(
                 r"a string holds half a surrogate pair (\ud800 to \udfff)", field=field
             )
+
+
+def with_whole_pairs(body: bytes) -> bytes:
+    r"""The body with ``\u0020`` for each half of a surrogate pair, and all else where it was.
+
+    Decoders stop at a half wherever it stands; so one can see at least what stands around it.
+    """
+    escapes = body.replace(b"\\\\", b"__")
+    paired = _SURROGATE_PAIR.sub(lambda pair: b"_" * len(pair[0]), escapes)
+    whole = bytearray(body)
+    for half in _SURROGATE.finditer(paired):
+        whole[half.start() : half.start() + len(_SPACE)] = _SPACE
+    return bytes(whole[: len(body)])
 
 
 def _may_hold_a_large_number(text: bytes) -> bool:

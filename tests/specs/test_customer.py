@@ -109,6 +109,7 @@ def test_a_trait_that_was_removed_can_be_set_again() -> None:
     ("before", "after"),
     [
         (1, 1.0),
+        (10**300, 1e300),
         ({"a": 1, "b": [1, {"c": None}]}, {"b": [1.0, {"c": None}], "a": 1}),
         ([], []),
     ],

@@ -9,6 +9,7 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import replace
 
 from app.eventstore.port import Append, StreamAppend
+from app.http.body import with_whole_pairs
 from app.http.decoding import decode_json
 from app.kernel.clock import Clock
 from app.kernel.errors import InputTooLarge, InvalidInput
@@ -199,9 +200,21 @@ def split_batch(body: bytes, *, max_events: int) -> Sequence[bytes]:
     except InvalidInput as unfit:
         # Perhaps only some of the events are unfit, and the others can be had.
         try:
-            events = _array_decoder.decode(body)
-        except (MsgspecError, RecursionError):
+            events = _taken_apart(body)
+        except (MsgspecError, RecursionError, ValueError):
             raise unfit from None
     if len(events) > max_events:
         raise InputTooLarge(f"a batch has at most {max_events} events")
     return [bytes(event).strip() for event in events]
+
+
+def _taken_apart(body: bytes) -> list[Raw]:
+    """The events of an array of which some are unfit, each as sent."""
+    readable = with_whole_pairs(body)
+    events, start = [], 0
+    for event in map(bytes, _array_decoder.decode(readable)):
+        start = readable.index(event, start)
+        end = start + len(event)
+        events.append(Raw(body[start:end]))
+        start = end
+    return events

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.http.body import MAX_DEPTH_LEVELS, check_json_body
+from app.http.body import MAX_DEPTH_LEVELS, check_json_body, with_whole_pairs
 from app.kernel.errors import InvalidInput
 
 
@@ -194,3 +194,13 @@ def test_a_hostile_body_of_a_mebibyte_takes_no_time_to_judge(
     prefix: bytes, repeated: bytes
 ) -> None:
     is_fit(prefix + repeated * (MEBIBYTE // len(repeated)))
+
+
+@given(st.binary(max_size=60), st.lists(fragments, max_size=20).map("".join))
+@example(b"", r"\\ud800 \ud800\udc00 \\\ud83d\uD")
+def test_halves_of_pairs_are_replaced_in_place(raw: bytes, text: str) -> None:
+    for body in (raw, text.encode("utf-8", "surrogatepass")):
+        whole = with_whole_pairs(body)
+        assert len(whole) == len(body)
+        if is_fit(body):
+            assert whole == body
