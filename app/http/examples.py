@@ -57,7 +57,7 @@ def _example_of_choice(choices: list[Schema], document: Document, within: frozen
 def _example_of_type(schema: Schema, document: Document, within: frozenset[str]) -> Any:
     match schema.get("type", ""):
         case "object":
-            parts = schema.get("properties", {})
+            parts = _told(schema)
             found = {name: _example(part, document, within) for name, part in parts.items()}
             return {name: example for name, example in found.items() if example is not _ENDLESS}
         case "array":
@@ -65,3 +65,10 @@ def _example_of_type(schema: Schema, document: Document, within: frozenset[str])
             return [] if item is _ENDLESS else [item]
         case simple:
             return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE.get(simple))
+
+
+def _told(schema: Schema) -> dict[str, Schema]:
+    """The parts that an example shows: those that it needs, and those that have an example."""
+    required = schema.get("required", ())
+    parts = schema.get("properties", {}).items()
+    return {name: part for name, part in parts if name in required or "examples" in part}

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 ACTIVITY = "activity"
 """The category, and the timeline's kind, of events that services send."""
+
+_OBJECT = {"extra": {"type": "object"}}  # for the API's document
 
 
 class Event(Struct, frozen=True):
@@ -52,15 +54,21 @@ class NewEvent(Struct, frozen=True):
 class RecordedEvent(Struct, frozen=True):
     """An event of the log, upcast to today's shape. Encoded as JSON, it is what the API shows."""
 
-    position: int
+    position: Annotated[int, Meta(examples=[1042])]
     event_id: UUID
-    stream: str
-    version: int
-    type: str
+    stream: Annotated[str, Meta(examples=["activity-anna"])]
+    version: Annotated[int, Meta(examples=[7])]
+    type: Annotated[str, Meta(examples=["Product Added"])]
     schema_version: int
-    customer_id: str | None
-    data: Raw
-    metadata: Raw
+    customer_id: Annotated[str | None, Meta(examples=["anna"])]
+    data: Annotated[Raw, Meta(examples=[{"sku": "A-7", "price": 12.5}], extra_json_schema=_OBJECT)]
+    metadata: Annotated[
+        Raw,
+        Meta(
+            examples=[{"source": "default", "correlation_id": "visit-3", "request_id": "req-7"}],
+            extra_json_schema=_OBJECT,
+        ),
+    ]
     occurred_at: datetime
     recorded_at: datetime
 

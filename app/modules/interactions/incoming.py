@@ -46,20 +46,34 @@ class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
             examples=["Product Added"],
         ),
     ]
-    data: Annotated[Raw, Meta(description="Anything more about it: an object.")]
+    data: Annotated[
+        Raw,
+        Meta(
+            description="Anything more about it: an object.",
+            examples=[{"sku": "A-7", "price": 12.5}],
+            extra_json_schema={"extra": {"type": "object"}},
+        ),
+    ]
     id: Annotated[
         str | UnsetType,
-        Meta(description="The sender's own id of the event: sent again, it is recorded once."),
+        Meta(
+            description="The sender's own id of the event: sent again, it is recorded once.",
+            examples=["shop-2026-000317"],
+        ),
     ] = UNSET
     customer_id: Annotated[
-        str | UnsetType, Meta(description="Whose event it is. This or `anonymous_id`.")
+        str | UnsetType,
+        Meta(description="Whose event it is. This or `anonymous_id`.", examples=["anna"]),
     ] = UNSET
     anonymous_id: Annotated[
         str | UnsetType, Meta(description="The visitor whose event it is, by a cookie or device.")
     ] = UNSET
     occurred_at: Annotated[
         Instant | UnsetType,
-        Meta(description="When it happened, at most a day ahead; else when it is recorded."),
+        Meta(
+            description="When it happened, at most a day ahead; else when it is recorded.",
+            examples=["2025-03-14T09:30:00+01:00"],
+        ),
     ] = UNSET
 
 

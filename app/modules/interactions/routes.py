@@ -5,14 +5,15 @@ it came, and is never taken apart and put together again.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.json import Encoder
 
 from app.eventstore.port import Append, Appended, EventStore
@@ -35,10 +36,10 @@ class RecordedOutcome(Struct, frozen=True):
 
     outcome: Literal["recorded", "repeated"]
     """``repeated``: it was recorded before, and this request changed nothing."""
-    position: int
+    position: Annotated[int, Meta(examples=[1042])]
     event_id: UUID
-    stream: str
-    version: int
+    stream: Annotated[str, Meta(examples=["activity-anna"])]
+    version: Annotated[int, Meta(examples=[7])]
 
 
 class RejectedOutcome(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,18 @@ class RejectedOutcome(Struct, frozen=True, kw_only=True):
 
 
 Outcome = RecordedOutcome | RejectedOutcome
+
+
+_ANSWERS = {
+    201: ResponseSpec(
+        RecordedOutcome, generate_examples=False, description="The event is recorded."
+    ),
+    200: ResponseSpec(
+        RecordedOutcome | list[Outcome],
+        generate_examples=False,
+        description="The event was recorded before; or what became of each of a batch's events.",
+    ),
+}
 
 
 class EventsEndpoint:
@@ -132,7 +145,13 @@ def _rejected(error: Exception, number: int) -> RejectedOutcome:
 def event_routes(endpoint: EventsEndpoint) -> list[HTTPRouteHandler]:
     """The route as the framework knows it; the endpoint is mounted before it, for speed."""
 
-    @post("/v1/events", tags=["Events"], summary="Record what happened", status_code=201)
+    @post(
+        "/v1/events",
+        tags=["Events"],
+        summary="Record what happened",
+        status_code=201,
+        responses=_ANSWERS,
+    )
     async def record_events(
         request: Request[Any, Any, Any],
         data: JSONBody[IncomingEvent | list[IncomingEvent]],  # noqa: ARG001 - for the document
