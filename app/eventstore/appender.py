@@ -156,6 +156,7 @@ class Appender:
                 except Exception as error:  # whoever waits is told; the next group goes on
                     _log.exception("append_failed")
                     _fail(group, StoreUnavailable(f"the append failed: {type(error).__name__}"))
+                    await self._disconnect()  # an answer may still come, and is not the next one's
                 finally:
                     self._queued_events -= sum(len(waiting.records) for waiting in group)
             self._wake.clear()

@@ -2,13 +2,14 @@
 
 import asyncio
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from app.eventstore import appender as module
 from app.eventstore.appender import Appender
 from app.eventstore.database import Database
+from app.eventstore.group_calls import GroupCalls
 from app.kernel.errors import StoreUnavailable, UnstorableValue
 from tests.controls.events import an_append, an_event
 
@@ -23,6 +24,18 @@ class Unreachable(Appender):
     async def _connect(self) -> Any:
         self.tries += 1
         raise StoreUnavailable
+
+
+class Broken:
+    """Calls that fail as nothing should."""
+
+    is_closed = False
+
+    async def append(self, request: bytes) -> Any:
+        raise ZeroDivisionError
+
+    async def close(self) -> None:
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -91,3 +104,20 @@ async def test_a_queue_behind_a_server_that_is_away_waits_no_longer_than_one_app
     sending.cancel()
     assert all(isinstance(answer.exception(), StoreUnavailable) for answer in answers)
     assert appender.tries == 3
+
+
+async def test_after_an_unforeseen_failure_its_connection_is_used_no_more(
+    appender: Appender, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Broken()
+    appender._calls = cast(GroupCalls, broken)
+    (answer,) = appender.submit([an_append()])
+    sending = asyncio.create_task(appender._run())
+    await asyncio.wait([answer])
+    await appender._idle.wait()
+    sending.cancel()
+
+    assert isinstance(answer.exception(), StoreUnavailable)
+    assert broken.is_closed
+    assert appender._calls is None
+    assert "ZeroDivisionError" in capsys.readouterr().out
