@@ -24,8 +24,9 @@ class Log:
         Its commits do not wait for the disk: rows and checkpoint would be lost together, and are
         made again from the log.
         """
-        connection = await open_session(
-            self.database, self.upcasters, application_name="tidings projector"
+        return await open_session(
+            self.database,
+            self.upcasters,
+            application_name="tidings projector",
+            settings="SET synchronous_commit = off;",
         )
-        await connection.execute("SET synchronous_commit = off")
-        return connection

@@ -93,15 +93,28 @@ class Claim:
 
 
 async def open_session(
-    database: Database, upcasters: Sequence[Upcaster], *, application_name: str
+    database: Database,
+    upcasters: Sequence[Upcaster],
+    *,
+    application_name: str,
+    settings: str = "",
 ) -> Connection:
-    """A connection that has the relation `batch`. Raises `StoreUnavailable`."""
+    """A connection that has the relation `batch`, after more settings. Raises `StoreUnavailable`.
+
+    Or a `psycopg.Error`, when the connection is lost before it is set up.
+    """
     connection = await database.connect(application_name=application_name)
     timeout_ms = IDLE_IN_TRANSACTION_TIMEOUT // timedelta(milliseconds=1)
-    await connection.execute(f"SET idle_in_transaction_session_timeout = {timeout_ms}")
     columns = upcast_columns(upcasters)
-    session = sql(_PACKAGE, "batch_session")
-    await connection.execute(
-        session.replace("{data}", columns.data).replace("{schema_version}", columns.schema_version)
-    )
+    batch = sql(_PACKAGE, "batch_session").replace("{data}", columns.data)
+    session = f"""
+        SET idle_in_transaction_session_timeout = {timeout_ms};
+        {settings}
+        {batch.replace("{schema_version}", columns.schema_version)}
+    """
+    try:
+        await connection.execute(session)
+    except BaseException:
+        await connection.close()
+        raise
     return connection
