@@ -12,7 +12,7 @@ from datetime import timedelta
 from app.kernel.errors import TidingsError
 
 MAX_LINE_BYTES = 256 * 1024
-MAX_CHUNK_BYTES = 256 * 1024
+MAX_CHUNK_BYTES = 64 * 1024
 SILENCE = timedelta(milliseconds=200)
 
 _GZIP_MAGIC = b"\x1f\x8b"
