@@ -103,8 +103,11 @@ def _projector(settings: Settings, database: Database, metrics: Path) -> ChildSp
 
 def _has_read_models(database: Database) -> bool:
     """Whether queries can be answered, be it from an older generation."""
-    with psycopg.connect(database.conninfo()) as connection:
-        rows = connection.execute("SELECT DISTINCT name FROM projection_pointers").fetchall()
+    try:
+        with psycopg.connect(database.conninfo()) as connection:
+            rows = connection.execute("SELECT DISTINCT name FROM projection_pointers").fetchall()
+    except psycopg.OperationalError:  # away at the moment: the projector did not die alone
+        return False
     return {name for (name,) in rows} >= set(PROJECTION_NAMES)
 
 
