@@ -1,0 +1,93 @@
+"""What those who run Tidings see: health, metrics, the greeting, the log."""
+
+import json
+import re
+from uuid import uuid4
+
+import pytest
+
+from tests.fixtures.api import Api
+from tests.fixtures.tidings_up import TidingsUp
+
+pytestmark = pytest.mark.anyio
+
+METRICS = {
+    "tidings_http_requests_total": "counter",
+    "tidings_http_request_duration_seconds": "histogram",
+    "tidings_http_requests_in_flight": "gauge",
+    "tidings_append_group_events": "histogram",
+    "tidings_append_group_seconds": "histogram",
+    "tidings_projection_lag_events": "gauge",
+    "tidings_projection_lag_seconds": "gauge",
+}
+SAMPLE = re.compile(r"^([a-z_]+)(\{.*\})? (\S+)$")
+
+
+async def samples_of(api: Api) -> dict[str, float]:
+    """The value of each series, by its name with labels."""
+    answer = await api.get("/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    lines = [line for line in answer.body.decode().splitlines() if not line.startswith("#")]
+    found = [SAMPLE.match(line) for line in lines]
+    assert all(found)
+    return {f"{m[1]}{m[2] or ''}": float(m[3]) for m in found if m}
+
+
+async def test_health_says_live_and_ready(api: Api) -> None:
+    assert (await api.get("/health/live")).json() == {"status": "live"}
+    ready = (await api.get("/health/ready")).json()
+    assert ready["status"] == "ready"
+    assert set(ready["checks"].values()) == {"ok"}
+
+
+async def test_metrics_tell_of_requests_groups_and_lag(api: Api) -> None:
+    text = (await api.get("/metrics")).body.decode()
+    for name, kind in METRICS.items():
+        assert f"# TYPE {name} {kind}" in text
+    for name in ("timeline", "customers"):
+        assert f'tidings_projection_lag_events{{projection="{name}"}}' in text
+
+
+async def test_each_request_and_event_is_counted_whichever_worker_has_it(api: Api) -> None:
+    recorded = 'tidings_http_requests_total{method="POST",route="/v1/events",status="200"}'
+    event = {"type": "Seen", "customer_id": "ann", "data": {}}
+    before = await samples_of(api)
+    for _ in range(20):
+        await api.record(event, event, event)
+    await api.get(f"/v1/customers/{uuid4()}")
+    after = await samples_of(api)
+    assert after[recorded] - before.get(recorded, 0) == 20
+    grown = "tidings_append_group_events_sum"
+    assert after[grown] - before.get(grown, 0) == 60
+    assert not any("/v1/customers/" in name and "{customer_id}" not in name for name in after)
+
+
+async def test_the_log_is_json_and_holds_nobodys_data(api: Api, tidings_up: TidingsUp) -> None:
+    secret = uuid4().hex
+    await api.record({"type": secret, "customer_id": "ann", "data": {"card": secret}})
+    await api.post("/v1/events", f'{{"type": "{secret}", '.encode())
+    await api.post("/v1/customers/ann/link-identity", {"kind": "fax", "value": secret})
+    await api.get(f"/v1/customers?trait={secret}&limit=0")
+    await api.get(f"/v1/nothing?token={secret}", X_Request_Id="the-one-to-find")
+    output = tidings_up.output()
+    assert secret not in output
+    assert secret not in (tidings_up.data_dir / "postgres.log").read_text()
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    assert {"event", "level", "timestamp", "process"} <= set.intersection(*map(set, lines))
+    [failed] = [line for line in lines if line.get("request_id") == "the-one-to-find"]
+    assert (failed["method"], failed["path"], failed["status"]) == ("GET", "/v1/nothing", 404)
+
+
+async def test_the_greeting_shows_how_to_begin(tidings_up: TidingsUp) -> None:
+    greeting = tidings_up.output()
+    assert f"Tidings is up at {tidings_up.url}" in greeting
+    assert f"curl {tidings_up.url}/v1/events" in greeting
+    assert f"curl {tidings_up.url}/v1/customers/ann/timeline" in greeting
+    assert f"simulate --url {tidings_up.url}" in greeting
+
+
+async def test_the_secret_and_the_data_are_for_their_owner_alone(tidings_up: TidingsUp) -> None:
+    assert (tidings_up.data_dir / "secret").stat().st_mode & 0o777 == 0o600
+    assert (tidings_up.data_dir / "postgres").stat().st_mode & 0o077 == 0
+    assert tidings_up.data_dir.stat().st_mode & 0o077 == 0
