@@ -46,6 +46,15 @@ class Callers(threading.Thread):
         except Exception as error:
             self.errors.append(error)
 
+    def wait_until_all_go_on(self) -> None:
+        """Something new is appended, and every reader sees something new."""
+        before = len(self.acknowledged)
+        while len(self.acknowledged) <= before and not self.errors:
+            sleep(0.01)
+        now = max((event.position for event in self.acknowledged[-1:]), default=0)
+        while any(not seen or seen[-1].position < now for seen in self.seen) and not self.errors:
+            sleep(0.01)
+
     def end(self) -> None:
         self._end.set()
         self.join()
@@ -102,9 +111,7 @@ def test_callers_of_a_server_that_dies_and_comes_back_notice_a_pause_and_no_more
         upgrade(database)
         with calling(database) as callers:
             for how, outage_s in kills:
-                before = len(callers.acknowledged)
-                while len(callers.acknowledged) <= before and not callers.errors:
-                    sleep(0.01)
+                callers.wait_until_all_go_on()
                 sleep(draw.uniform(0, 0.2))
                 kill(postgres, how)
                 sleep(outage_s)
