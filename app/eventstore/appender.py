@@ -79,7 +79,9 @@ class Appender:
         group_events: Histogram = UNMEASURED,
         group_seconds: Histogram = UNMEASURED,
     ) -> None:
-        """Nothing connects before the ``async with``."""
+        """Take the running event loop; nothing connects before the ``async with``."""
+        # Kept, for asking for it costs a system call up to Python 3.11.
+        self._loop = asyncio.get_running_loop()
         self._database = database
         self._group_events = group_events
         self._group_seconds = group_seconds
@@ -125,9 +127,8 @@ class Appender:
             raise StoreUnavailable("the event store is being closed")
         if self._queued_events + events > MAX_QUEUED_EVENTS:
             raise StoreUnavailable("too many events wait to be recorded")
-        loop = asyncio.get_running_loop()
         give_up_at = perf_counter() + _GIVE_UP_AFTER_S
-        unit = [Waiting(append, loop.create_future(), give_up_at) for append in appends]
+        unit = [Waiting(append, self._loop.create_future(), give_up_at) for append in appends]
         queued = [waiting for waiting in unit if self._encoded(waiting)]
         if queued:
             queued[0].unit_events = sum([len(waiting.records) for waiting in queued])

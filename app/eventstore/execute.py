@@ -9,7 +9,6 @@ processes can win a race against them.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -105,10 +104,14 @@ class Executor:
         streams = sorted(step.stream for step in steps)
         if len(set(streams)) < len(streams):
             raise ValueError(f"two steps are for one stream: {streams}")
-        async with AsyncExitStack() as held:
+        held: list[asyncio.Lock] = []
+        try:
             for stream in streams:
-                lock = self._locks.setdefault(stream, asyncio.Lock())
-                await held.enter_async_context(lock)
+                lock = self._locks.get(stream)
+                if lock is None:
+                    lock = self._locks[stream] = asyncio.Lock()
+                await lock.acquire()
+                held.append(lock)
             for attempt in range(MAX_ATTEMPTS):
                 try:
                     return await self._attempt(
@@ -116,6 +119,9 @@ class Executor:
                     )
                 except _LostRace:
                     continue
+        finally:
+            for lock in held:
+                lock.release()
         raise Contention
 
     async def _attempt(

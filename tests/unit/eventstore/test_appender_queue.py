@@ -40,7 +40,7 @@ class Broken:
 
 
 @pytest.fixture
-def appender() -> Appender:
+async def appender() -> Appender:
     """One that has not been opened, so what it takes stays queued."""
     return Appender(Database("postgresql://127.0.0.1:1/nowhere"))
 
