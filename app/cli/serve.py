@@ -1,6 +1,7 @@
 """``tidings serve``."""
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -26,6 +27,8 @@ from app.supervisor import ChildSpec, Supervisor, listen
 
 GRACE_S = 5
 MAX_CONCURRENT_REQUESTS = 5_000
+GARBAGE_OBJECTS = 20_000
+"""By how many objects a process has to grow before garbage is looked for."""
 
 # -P: the folder that users are in may well hold a package `app` of their own.
 OURS = (sys.executable, "-P", "-m", "app")
@@ -62,7 +65,18 @@ async def _serve(settings: Settings, database: Database, listening: socket.socke
     closing = asyncio.Event()
     forget_dead_processes()  # such as the worker in whose place this one runs
     async with opened_api(settings, database, closing) as app:
+        _collect_garbage_seldom()
         await Server(server_config(app), closing=closing).serve(sockets=[listening])
+
+
+def _collect_garbage_seldom() -> None:
+    """Leave what lives as long as the process out of collections, and hold fewer of them.
+
+    Requests leave next to no cycles behind; looking for them took a fifth of a command's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def server_config(
