@@ -37,6 +37,7 @@ from app.kernel.errors import (
 from app.kernel.metrics import UNMEASURED, Histogram
 
 MAX_QUEUED_EVENTS = 50_000
+MAX_QUEUED_BYTES = 256 * 1024 * 1024
 MAX_KNOWN_STREAMS = 100_000
 GIVE_UP_AFTER = timedelta(seconds=20)
 LOCK_TIMEOUT_MS = 10_000
@@ -86,7 +87,7 @@ class Appender:
         self._group_events = group_events
         self._group_seconds = group_seconds
         self._queue: deque[Waiting] = deque()
-        self._queued_events = 0
+        self._queued_events = self._queued_bytes = 0
         self._closed = False
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -130,9 +131,13 @@ class Appender:
         give_up_at = perf_counter() + _GIVE_UP_AFTER_S
         unit = [Waiting(append, self._loop.create_future(), give_up_at) for append in appends]
         queued = [waiting for waiting in unit if self._encoded(waiting)]
+        queued_bytes = sum([waiting.queued_bytes for waiting in queued])
+        if self._queued_bytes + queued_bytes > MAX_QUEUED_BYTES:
+            raise StoreUnavailable("too much waits to be recorded")
         if queued:
             queued[0].unit_events = sum([len(waiting.records) for waiting in queued])
             self._queued_events += queued[0].unit_events
+            self._queued_bytes += queued_bytes
             self._queue += queued
             self._wake.set()
             self._idle.clear()
@@ -160,6 +165,7 @@ class Appender:
                     await self._disconnect()  # an answer may still come, and is not the next one's
                 finally:
                     self._queued_events -= sum(len(waiting.records) for waiting in group)
+                    self._queued_bytes -= sum(waiting.queued_bytes for waiting in group)
             self._wake.clear()
             self._idle.set()
 

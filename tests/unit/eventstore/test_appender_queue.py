@@ -72,6 +72,32 @@ async def test_a_full_queue_refuses_at_once(
     appender.submit([an_append("order-2"), an_append("order-2")])
 
 
+async def test_a_queue_that_takes_too_much_memory_refuses_at_once(
+    appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_QUEUED_BYTES", 100_000)
+    large = an_append("order-1", an_event(data=b'"' + b"x" * 60_000 + b'"'))
+    appender.submit([large])
+    with pytest.raises(StoreUnavailable):
+        appender.submit([large])
+    assert len(appender._queue) == 1
+
+
+async def test_what_has_been_answered_counts_no_more() -> None:
+    appender = Unreachable(Database("postgresql://127.0.0.1:1/nowhere"))
+    appender._known_versions["order-1"] = 7
+    answers = appender.submit([an_append("order-1"), an_append("order-2")])
+    for waiting in appender._queue:
+        waiting.give_up_at = perf_counter()
+    assert appender._queued_bytes > 0
+
+    sending = asyncio.create_task(appender._run())
+    await asyncio.wait(answers)
+    await appender._idle.wait()
+    sending.cancel()
+    assert (appender._queued_events, appender._queued_bytes) == (0, 0)
+
+
 async def test_a_closed_appender_takes_nothing_that_nobody_would_send(appender: Appender) -> None:
     await appender.__aexit__(None, None, None)
     with pytest.raises(StoreUnavailable):
