@@ -127,10 +127,16 @@ def _converted(values: dict[str, Any]) -> Settings:
     types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
     converted = {}
     for name, value in values.items():
+        if value == "":  # as of a variable of a script that was never set
+            raise InvalidInput("it is empty: give it a value, or unset it", field=_variable(name))
         try:
             converted[name] = msgspec.convert(
                 value, types[name], strict=False, dec_hook=lambda of, text: of(text)
             )
         except (msgspec.ValidationError, TypeError, ValueError) as error:
-            raise InvalidInput(str(error), field=PREFIX + name.upper()) from None
+            raise InvalidInput(str(error), field=_variable(name)) from None
     return Settings(**converted)
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
