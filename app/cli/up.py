@@ -17,7 +17,7 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
-from app.bootstrap import PROJECTION_NAMES, database_of
+from app.bootstrap import PROJECTION_NAMES, database_of, refuse_unfit_server
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
@@ -57,6 +57,7 @@ def command(**options: Any) -> None:
             tiers.append([_postgres(cluster, database)])
         else:
             database = database_of(settings, settings.database_url)
+            refuse_unfit_server(database)
             upgrade(database)
         read_secret(settings)  # made once, before several processes want it
         sockets = listen(settings.host, settings.port, settings.workers)

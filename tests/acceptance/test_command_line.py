@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from app.cli import main
+from app.embedded import EmbeddedPostgres
+from tests.fixtures.old_postgres import old_postgres
 from tests.fixtures.tidings_up import TidingsUp, environment, tidings
 
 COMMANDS = (
@@ -142,6 +145,23 @@ def test_a_server_that_cannot_be_reached_is_named_in_one_line(
 ) -> None:
     done = run(*arguments, folder=tmp_path, settings={"database_url": UNREACHABLE})
     check_one_line(done, 1, "127.0.0.1")
+
+
+@pytest.mark.parametrize("command", ["up", "migrate"])
+def test_a_server_that_is_too_old_is_refused_in_one_line(tmp_path: Path, command: str) -> None:
+    with old_postgres("14.13") as url:
+        done = run(command, folder=tmp_path, settings={"database_url": url})
+    check_one_line(done, 1, "PostgreSQL 15 or newer is needed", "14.13")
+
+
+def test_a_server_that_could_lose_events_is_refused_in_one_line(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path / "unsafe", settings={"fsync": "off"}) as postgres:
+        for arguments in (["up", "--port", "0"], ["projector"]):
+            done = run(*arguments, folder=tmp_path, settings={"database_url": postgres.dsn})
+            check_one_line(done, 1, "fsync off", "TIDINGS_ACCEPT_DATA_LOSS")
+        with psycopg.connect(postgres.dsn) as connection:
+            found = connection.execute("SELECT to_regnamespace('tidings')").fetchone()
+        assert found == (None,)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://a@b/c", "postgresql://a@b:port/c"])
