@@ -1,7 +1,10 @@
 """``python -m benchmarks [SECTION…]``."""
 
+import asyncio
 import os
 import platform
+import signal
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,11 +49,18 @@ def main(sections: Sequence[str], quick: bool, markdown: bool, directory: Path |
     ):
         bench = Bench(postgres.dsn, Path(temporary), QUICK if quick else FULL)
         machine = _machine(postgres.dsn)
-        measured = uvloop.run(_measure(bench, sections or list(SECTIONS)))
+        try:
+            measured = uvloop.run(_measure(bench, sections or list(SECTIONS)))
+        except asyncio.CancelledError:
+            sys.exit(128 + signal.SIGTERM)
     (print_markdown if markdown else print_table)(machine, measured)
 
 
 async def _measure(bench: Bench, names: Sequence[str]) -> list[Section]:
+    # Whatever was started is ended, as after Ctrl-C.
+    this = asyncio.current_task()
+    assert this
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     progress = Console(stderr=True)
     measured = []
     with progress.status("") as status:

@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import sys
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -11,7 +10,7 @@ from time import perf_counter
 import psycopg
 
 from benchmarks.bench import Bench
-from benchmarks.processes import environment
+from benchmarks.processes import environment, running
 from benchmarks.report import Section, compared
 from benchmarks.rounds import side_by_side
 from benchmarks.sample import Crowd
@@ -67,19 +66,14 @@ class _Imports:
         """Events a second."""
         self._bench.drop(self._database)
         self._database = self._bench.store(f"import_{next(self._numbers)}")
-        arguments = ["import", str(self._file), "--customer", "customer", "--type", "type"]
+        arguments = ["-m", "app", "import", str(self._file), "--customer", "customer"]
+        arguments += ["--type", "type", "--occurred-at", "occurred_at"]
+        env = environment(self._bench, self._database)
         started = perf_counter()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", *arguments, "--occurred-at", "occurred_at"),
-            env=environment(self._bench, self._database),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        elapsed_s = perf_counter() - started
-        if process.returncode:
-            raise RuntimeError(f"the import failed: {output.decode()[-2000:]}")
-        return self._bench.size.import_events / elapsed_s
+        with running(self._bench, arguments, env=env) as (process, log):
+            if await asyncio.to_thread(process.wait):
+                raise RuntimeError(f"the import failed: {log.read_text()[-2000:]}")
+        return self._bench.size.import_events / (perf_counter() - started)
 
     def rate_of_copy(self) -> float:
         """Rows a second."""
