@@ -14,7 +14,7 @@ from litestar.types import ASGIApp
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.port import EventStore
 from app.http.live import LiveEvent, LiveStream, Subscription, last_event_id
-from app.kernel.errors import PositionBeyondHead
+from app.kernel.errors import PositionBeyondHead, ReadModelBehind
 from app.kernel.event import RecordedEvent
 from app.kernel.ids import check_id
 from projections.timeline.queries import Timelines
@@ -38,7 +38,7 @@ class LiveTimelines:
         self._broadcast = broadcast
 
     async def entries(self, customer_id: str, after: int | None) -> Batches:
-        """Entries after a position, then as they come; only those that come when it is None.
+        """Entries after a position, then as they come; only those from now on when it is None.
 
         Raises `PositionBeyondHead` at once. Ends when its reader is too slow, who then resumes from
         the last entry that it has got.
@@ -46,10 +46,17 @@ class LiveTimelines:
         head = await self._store.head()
         if after is not None and after > head:
             raise PositionBeyondHead(f"the log ends at position {head}", field="Last-Event-ID")
-        ids = await self._timelines.ids_of(customer_id)
-        return self._entries(customer_id, ids, after)
+        ids = await self._ids_of(customer_id, head)
+        return self._entries(customer_id, ids, head if after is None else after)
 
-    async def _entries(self, customer_id: str, ids: Sequence[str], after: int | None) -> Batches:
+    async def _ids_of(self, customer_id: str, position: int) -> list[str]:
+        """The customer's ids at a position; while links are behind, those known so far."""
+        try:
+            return await self._timelines.ids_of(customer_id, min_position=position)
+        except ReadModelBehind:
+            return await self._timelines.ids_of(customer_id)
+
+    async def _entries(self, customer_id: str, ids: Sequence[str], after: int) -> Batches:
         while True:
             stretch = _Stretch(self._timelines)
             async with aclosing(self._stretch(stretch, ids, after)) as batches:
@@ -61,13 +68,13 @@ class LiveTimelines:
                 else:
                     return
             # From here on the customer's events stand under other ids, too, or fewer.
-            ids = await self._timelines.ids_of(customer_id, min_position=stretch.relinked_at)
+            ids = await self._ids_of(customer_id, stretch.relinked_at)
 
-    async def _stretch(self, stretch: "_Stretch", ids: Sequence[str], after: int | None) -> Batches:
+    async def _stretch(self, stretch: "_Stretch", ids: Sequence[str], after: int) -> Batches:
         """Entries of the ids, as long as these are the customer's."""
         with self._broadcast.listening(ids, stretch.offer):
-            joined = await self._broadcast.joined()
-            last = joined if after is None else after
+            await self._broadcast.joined()
+            last = after
             while page := await self._store.read_log(
                 after=last, limit=BACKLOG_PAGE_EVENTS, customer_ids=ids
             ):

@@ -1,13 +1,15 @@
 """What those who run Tidings see: health, metrics, the greeting, the log."""
 
+import asyncio
 import json
 import re
+from functools import partial
 from uuid import uuid4
 
 import pytest
 
 from tests.fixtures.api import Api
-from tests.fixtures.tidings_up import TidingsUp
+from tests.fixtures.tidings_up import TidingsUp, until
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +72,9 @@ async def test_the_log_is_json_and_holds_nobodys_data(api: Api, tidings_up: Tidi
     await api.post("/v1/customers/ann/link-identity", {"kind": "fax", "value": secret})
     await api.get(f"/v1/customers?trait={secret}&limit=0")
     await api.get(f"/v1/nothing?token={secret}", X_Request_Id="the-one-to-find")
+    # A line is written once its answer is sent.
+    found = partial(until, lambda: "the-one-to-find" in tidings_up.output(), "the last line")
+    await asyncio.to_thread(found)
     output = tidings_up.output()
     assert secret not in output
     assert secret not in (tidings_up.data_dir / "postgres.log").read_text()
