@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.embedded import EmbeddedPostgres, find_running
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
-from app.eventstore.database import Database, check_server
+from app.eventstore.database import Database, check_server_of
 from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.routes import log_routes
@@ -72,7 +72,7 @@ def running_database(settings: Settings, *, migrated: bool = False) -> Iterator[
     """
     if running := settings.database_url or find_running(settings.data_dir):
         database = database_of(settings, running)
-        refuse_unfit_server(database)
+        check_server_of(database)
         if migrated:
             check_migrated(database)
         yield database
@@ -82,16 +82,6 @@ def running_database(settings: Settings, *, migrated: bool = False) -> Iterator[
             if migrated:
                 upgrade(database)
             yield database
-
-
-def refuse_unfit_server(database: Database) -> None:
-    """Raise `UnsafeServer` for one that is too old or could lose events, or `StoreUnavailable`."""
-
-    async def check() -> None:
-        async with await database.connect() as connection:
-            await check_server(connection, accept_data_loss=database.accept_data_loss)
-
-    asyncio.run(check())
 
 
 @asynccontextmanager

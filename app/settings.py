@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from app.kernel.errors import InvalidInput
 
@@ -118,6 +120,14 @@ def _check(settings: Settings) -> None:
         raise InvalidInput(
             "a schema is named with up to 48 of a-z, 0-9 and _, not pg_…", field="TIDINGS_SCHEMA"
         )
+    if settings.database_url is not None:
+        try:
+            conninfo_to_dict(settings.database_url)
+        except ProgrammingError:  # which says the whole of it, password included
+            raise InvalidInput(
+                "it is no libpq URI, such as postgresql://user@host/database",
+                field="TIDINGS_DATABASE_URL",
+            ) from None
     if settings.secret is not None and len(settings.secret) < 32:
         raise InvalidInput("the secret has at least 32 characters", field="TIDINGS_SECRET")
 

@@ -17,11 +17,11 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
-from app.bootstrap import PROJECTION_NAMES, database_of, refuse_unfit_server
+from app.bootstrap import PROJECTION_NAMES, database_of
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
-from app.eventstore.database import Database
+from app.eventstore.database import Database, check_server_of
 from app.logs import configure_logs
 from app.migrate import upgrade
 from app.secret import read_secret
@@ -57,7 +57,7 @@ def command(**options: Any) -> None:
             tiers.append([_postgres(cluster, database)])
         else:
             database = database_of(settings, settings.database_url)
-            refuse_unfit_server(database)
+            check_server_of(database)
             upgrade(database)
         read_secret(settings)  # made once, before several processes want it
         sockets = listen(settings.host, settings.port, settings.workers)

@@ -121,20 +121,41 @@ def unavailable(error: psycopg.Error) -> StoreUnavailable:
 
 async def check_server(connection: Connection, *, accept_data_loss: bool) -> None:
     """Refuse a server that is too old, or that could lose what it has acknowledged."""
-    if connection.info.server_version // 10_000 < OLDEST_MAJOR_VERSION:
+    _refuse_old(connection.info)
+    cursor = await connection.execute(_UNSAFE)
+    _refuse_unsafe(await cursor.fetchall(), accept_data_loss=accept_data_loss)
+
+
+def check_server_of(database: Database) -> None:
+    """The same of a store's server, before anything is done there. Raises `StoreUnavailable`."""
+    try:
+        with psycopg.connect(database.conninfo()) as connection:
+            _refuse_old(connection.info)
+            off = connection.execute(_UNSAFE).fetchall()
+    except psycopg.OperationalError as error:
+        raise unavailable(error) from error
+    _refuse_unsafe(off, accept_data_loss=database.accept_data_loss)
+
+
+_UNSAFE = """
+SELECT name FROM pg_settings WHERE setting = 'off'
+    AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name
+"""
+
+
+def _refuse_old(info: psycopg.ConnectionInfo) -> None:
+    if info.server_version // 10_000 < OLDEST_MAJOR_VERSION:
         raise UnsafeServer(
             f"PostgreSQL {OLDEST_MAJOR_VERSION} or newer is needed; this one is "
-            f"{connection.info.parameter_status('server_version')}"
+            f"{info.parameter_status('server_version')}"
         )
-    cursor = await connection.execute(
-        "SELECT name FROM pg_settings WHERE setting = 'off'"
-        " AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name"
-    )
-    off = [name for (name,) in await cursor.fetchall()]
+
+
+def _refuse_unsafe(off: Sequence[tuple[str, ...]], *, accept_data_loss: bool) -> None:
     if off and not accept_data_loss:
         raise UnsafeServer(
-            f"the server has {', '.join(off)} off and could lose acknowledged events; "
-            "turn it on, or set TIDINGS_ACCEPT_DATA_LOSS=true"
+            f"the server has {', '.join(name for (name,) in off)} off and could lose acknowledged "
+            "events; turn it on, or set TIDINGS_ACCEPT_DATA_LOSS=true"
         )
 
 

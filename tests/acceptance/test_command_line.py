@@ -164,11 +164,15 @@ def test_a_server_that_could_lose_events_is_refused_in_one_line(tmp_path: Path) 
         assert found == (None,)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://a@b/c", "postgresql://a@b:port/c"])
+@pytest.mark.parametrize(
+    ("url", "status"), [("mysql://a:pass@b/c", 2), ("nonsense", 2), ("postgresql://a@b:port/c", 1)]
+)
 def test_an_address_that_is_none_is_refused_in_one_line(
-    inside: Inside, tmp_path: Path, url: str
+    inside: Inside, tmp_path: Path, url: str, status: int
 ) -> None:
-    check_one_line(inside("migrate", database_url=url), 1)
+    done = inside("migrate", database_url=url)
+    check_one_line(done, status)
+    assert "pass" not in done.stderr
     assert not list(tmp_path.iterdir())
 
 
