@@ -46,28 +46,38 @@ async def test_a_live_stream_begins_with_what_comes_next_and_shows_timeline_entr
 async def test_a_live_stream_resumes_without_gap_or_repeat_while_events_are_sent(
     api: Api,
 ) -> None:
+    """Of a customer and two visitors, whose events come in the same batches."""
     ann, rng = somebody(), random.Random(SEED)
-    [first] = await api.record(seen(ann))
+    visitors = [str(uuid4()), str(uuid4())]
+    for visitor in visitors:
+        body = {"kind": "anonymous", "value": visitor}
+        linked = await api.post(f"/v1/customers/{ann}/link-identity", body)
+    start = linked.json()["position"]
+    whose = [{"customer_id": ann}, *({"anonymous_id": visitor} for visitor in visitors)]
 
     async def send() -> None:
-        number = 0
-        while number < EVENTS:
-            batch = [seen(ann, n) for n in range(number, min(EVENTS, number + rng.randint(1, 9)))]
-            number += len(batch)
+        left = EVENTS
+        while left:
+            batch = [
+                {"type": "Seen", "data": {}, **rng.choice(whose)}
+                for _ in range(min(left, rng.randint(1, 9)))
+            ]
+            left -= len(batch)
             await asyncio.gather(api.record(*batch), api.record(seen(somebody())))
 
     async def listen() -> list[int]:
         positions: list[int] = []
         while len(positions) < EVENTS:
             wanted = min(rng.randint(1, 60), EVENTS - len(positions))
-            listener = Listener(api, ann, positions[-1] if positions else first["position"])
+            listener = Listener(api, ann, positions[-1] if positions else start)
             positions += [entry["position"] for entry in await listener.take(wanted)]
         return positions
 
-    _, *heard = await asyncio.gather(send(), listen(), listen())
-    events = await api.all_items(f"/v1/streams/activity-{ann}", limit=1000)
+    _, *heard = await asyncio.gather(send(), *(listen() for _ in range(4)))
+    ids = {ann, *(f"~{visitor}" for visitor in visitors)}
+    log = await api.log(start)
     for positions in heard:
-        assert positions == [event["position"] for event in events[1:]]
+        assert positions == [event["position"] for event in log if event["customer_id"] in ids]
 
 
 async def test_a_visitors_events_join_the_live_stream_once_linked_and_leave_it(api: Api) -> None:
