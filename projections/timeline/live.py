@@ -63,7 +63,7 @@ class LiveTimelines:
                 async for batch in batches:
                     yield batch
                     after = batch[-1].id
-                    if stretch.relinked_at is not None:
+                    if stretch.relinked_at is not None and after >= stretch.relinked_at:
                         break
                 else:
                     return
@@ -78,7 +78,8 @@ class LiveTimelines:
             while page := await self._store.read_log(
                 after=last, limit=BACKLOG_PAGE_EVENTS, customer_ids=ids
             ):
-                yield stretch.entries_of(page)
+                if entries := stretch.entries_of(page):
+                    yield entries
                 last = page[-1].position
             async for batch in stretch.subscription:
                 if fresh := [entry for entry in batch if entry.id > last]:
@@ -98,12 +99,14 @@ class _Stretch:
         self.subscription.offer(self.entries_of(events))
 
     def entries_of(self, events: Sequence[RecordedEvent]) -> list[LiveEvent]:
-        """The entries; the first link or unlink among them ends the stretch."""
+        """The entries up to the first link or unlink, which ends the stretch."""
         entries = []
         for event in events:
+            if self.relinked_at is not None and event.position > self.relinked_at:
+                break
             entry = self._timelines.entry_of(event)
             entries.append(LiveEvent(event.position, "entry", _encoder.encode(entry)))
-            if event.type in _LINKS and self.relinked_at is None:
+            if event.type in _LINKS:
                 self.relinked_at = event.position
         return entries
 
