@@ -76,7 +76,7 @@ def _machine(dsn: str) -> str:
     return (
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}, PostgreSQL {postgres}, "
-        "fsync and synchronous_commit on"
+        f"fsync and synchronous_commit on, load average {os.getloadavg()[0]:.1f} at the start"
     )
 
 
