@@ -1,30 +1,24 @@
 """The composition root: the only place that wires things. Nothing connects at import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from app.embedded import EmbeddedPostgres, find_running
+from app.catalogue import CATALOGUE, UPCASTERS
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
-from app.eventstore.database import Database, check_server_of
+from app.eventstore.database import Database
 from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.routes import log_routes
-from app.eventstore.upcasting import Upcaster
 from app.eventstore.wakeups import Wakeups
 from app.http.app import create_app
 from app.http.asgi import App
 from app.http.health import HealthCheck
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
-from app.kernel.event import EventCatalogue
-from app.migrate import check_migrated, upgrade
-from app.modules.customers import events as customer_events
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
@@ -36,7 +30,7 @@ from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.lag import LagGauges, published_lag
 from projections.projector import Projector
-from projections.reading import ReadModels
+from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild import OnProgress, rebuild
 from projections.registry import PROJECTIONS, projection_named
 from projections.session import Log
@@ -45,9 +39,6 @@ from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
 
-CATALOGUE = EventCatalogue(customer_events.REGISTERED)
-UPCASTERS: Sequence[Upcaster] = ()
-
 SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
 
@@ -55,33 +46,6 @@ MAX_QUERY_CONNECTIONS = 8
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-
-
-def database_of(settings: Settings, url: str) -> Database:
-    """The settings' store on a server."""
-    return Database(url, settings.schema, settings.accept_data_loss)
-
-
-@contextmanager
-def running_database(settings: Settings, *, migrated: bool = False) -> Iterator[Database]:
-    """The settings' store, its server running for the time of the block.
-
-    The server that the settings name; else the embedded one that runs on the data directory; else
-    one that runs there for as long as the block. With `migrated`, a server that is started here is
-    brought to this code's version, and a running one is refused (`MigrationRefused`) at another.
-    """
-    if running := settings.database_url or find_running(settings.data_dir):
-        database = database_of(settings, running)
-        check_server_of(database)
-        if migrated:
-            check_migrated(database)
-        yield database
-    else:
-        with EmbeddedPostgres(settings.data_dir) as postgres:
-            database = database_of(settings, postgres.dsn)
-            if migrated:
-                upgrade(database)
-            yield database
 
 
 @asynccontextmanager
@@ -93,7 +57,6 @@ async def opened_api(
     Live streams end when `closing` is set.
     """
     metrics = Metrics()
-    engine = database.engine(max_size=MAX_QUERY_CONNECTIONS)
     async with (
         opened_store(
             database,
@@ -108,16 +71,20 @@ async def opened_api(
                 "tidings_append_group_seconds", "Time that a group's append took."
             ),
         ) as store,
-        _disposing(engine),
+        database.pool(max_size=MAX_QUERY_CONNECTIONS, settings=QUERY_SETTINGS) as query_pool,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
     ):
-        yield _api(settings, store, engine, metrics, closing)
+        models = ReadModels(
+            query_pool,
+            min_position_timeout=timedelta(milliseconds=settings.min_position_timeout_ms),
+        )
+        yield _api(settings, store, models, metrics, closing)
 
 
 def _api(
     settings: Settings,
     store: PostgresEventStore,
-    engine: AsyncEngine,
+    models: ReadModels,
     metrics: Metrics,
     closing: asyncio.Event,
 ) -> App:
@@ -126,9 +93,6 @@ def _api(
     commands = Commands(Executor(store, Codec(CATALOGUE)), secret, SOURCE)
     intake = Intake(catalogue=CATALOGUE, secret=secret, source=SOURCE, clock=system_clock)
     events = EventsEndpoint(store, intake)
-    models = ReadModels(
-        engine, min_position_timeout=timedelta(milliseconds=settings.min_position_timeout_ms)
-    )
     timelines = Timelines(models, CATALOGUE, UPCASTERS)
     live = LiveTimelines(timelines, store, Broadcast(store))
     return create_app(
@@ -155,14 +119,6 @@ def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:
         "tidings_projection_lag_seconds", "Age of the oldest of them.", ["projection"]
     )
     return {name: LagGauges(events.labels(name), seconds.labels(name)) for name in PROJECTION_NAMES}
-
-
-@asynccontextmanager
-async def _disposing(engine: AsyncEngine) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        await engine.dispose()
 
 
 def _check(store: PostgresEventStore) -> HealthCheck:

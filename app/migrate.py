@@ -7,8 +7,6 @@ from pathlib import Path
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -45,21 +43,6 @@ def upgrade(database: Database, revision: str = "head") -> None:
     with _in_one_line(), engine_of(database).begin() as connection:
         config.attributes |= {"connection": connection, "schema": database.schema}
         command.upgrade(config, revision)
-
-
-def check_migrated(database: Database) -> None:
-    """Refuse a store whose schema is not at this code's version, with what to do about it."""
-    head = ScriptDirectory(str(_SCRIPTS)).get_current_head()
-    with _in_one_line(), engine_of(database).connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"version_table_schema": database.schema}
-        )
-        current = context.get_current_revision()
-    if current != head:
-        raise MigrationRefused(
-            f"the store {database.schema!r} is at version {current or 'none'} and this program "
-            f"needs {head}: run `tidings migrate`"
-        )
 
 
 @contextmanager

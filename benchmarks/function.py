@@ -22,7 +22,7 @@ TARGETS = {200: 0.7}
 MAX_GROUPS = 500
 """Of a round: single events take their time, for each waits for the disk."""
 
-_CALL = "CALL append_group(%s::jsonb)"
+_CALL = "CALL append_group(%s::jsonb, true)"
 _BARE_INSERT = """
 INSERT INTO events (
     position, event_id, stream, version, type, schema_version, customer_id, data, metadata,

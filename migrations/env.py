@@ -6,10 +6,10 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, text
 
-from app.bootstrap import running_database
 from app.eventstore import tables as store_tables
 from app.eventstore.database import function_definitions
 from app.migrate import engine_of
+from app.running import running_database
 from app.settings import read_settings
 from projections import tables as projection_tables
 

@@ -27,7 +27,8 @@ T = TypeVar("T")
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _END_OF_STATEMENT = re.compile(r";[ \t]*(?:\n|\Z)")
 _COMMENT = re.compile(r"^[ \t]*--.*\n?", re.MULTILINE)
-_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
+DIALECT = make_url("postgresql+psycopg://").get_dialect()()
+"""What SQLAlchemy's tables and queries are turned into text with."""
 
 
 class ShardKey(Enum):
@@ -99,7 +100,7 @@ class Generation(Generic[T]):
 
     def create_tables(self) -> list[str]:
         """The statements that make the tables, with primary keys alone."""
-        tables = [str(CreateTable(table).compile(dialect=_DIALECT)) for table in self._all_tables]
+        tables = [str(CreateTable(table).compile(dialect=DIALECT)) for table in self._all_tables]
         # Nobody looks for whole documents, and statistics of them take longer than all others.
         documents = [
             f"ALTER TABLE {table.name} ALTER COLUMN {column.name} SET STATISTICS 0"
@@ -117,7 +118,7 @@ class Generation(Generic[T]):
             for index in sorted(table.indexes, key=lambda index: str(index.name))
         ]
         return [
-            str(CreateIndex(index, if_not_exists=True).compile(dialect=_DIALECT))
+            str(CreateIndex(index, if_not_exists=True).compile(dialect=DIALECT))
             for index in indexes
         ]
 

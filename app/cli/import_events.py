@@ -8,7 +8,7 @@ from typing import Any
 
 import rich_click as click
 
-from app.bootstrap import CATALOGUE, running_database
+from app.catalogue import CATALOGUE
 from app.cli.import_progress import ImportProgress
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.appender import Appender
@@ -22,6 +22,7 @@ from app.modules.interactions.input_file import ReadingStopped, opened_file
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import BadRow, Batches, Row, read_rows
 from app.modules.interactions.times import zone_of
+from app.running import running_database
 from app.secret import read_secret
 from app.settings import Settings
 

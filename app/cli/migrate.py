@@ -4,10 +4,10 @@ from typing import Any
 
 import rich_click as click
 
-from app.bootstrap import running_database
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
 from app.migrate import upgrade
+from app.running import running_database
 
 
 @click.command

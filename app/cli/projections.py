@@ -6,9 +6,10 @@ import rich_click as click
 import uvloop
 from rich.table import Table
 
-from app.bootstrap import observe_projections, running_database
+from app.bootstrap import observe_projections
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
+from app.running import running_database
 
 
 @click.command

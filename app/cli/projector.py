@@ -7,10 +7,11 @@ from typing import Any
 import rich_click as click
 import uvloop
 
-from app.bootstrap import run_projector, running_database
+from app.bootstrap import run_projector
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.logs import configure_logs
+from app.running import running_database
 from app.settings import Settings
 
 

@@ -15,10 +15,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from app.bootstrap import PROJECTION_NAMES, rebuild_projection, running_database
+from app.bootstrap import PROJECTION_NAMES, rebuild_projection
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
 from app.logs import configure_logs
+from app.running import running_database
 
 
 @click.command

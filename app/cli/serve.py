@@ -14,14 +14,15 @@ import rich_click as click
 import uvicorn
 import uvloop
 
-from app.bootstrap import opened_api, running_database
+from app.bootstrap import opened_api
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.http.asgi import App
-from app.http.metrics import SHARED_DIRECTORY_VARIABLE, forget_dead_processes
+from app.http.metrics import SHARED_DIRECTORY_VARIABLE
 from app.http.protocol import Protocol
 from app.http.server import Server
 from app.logs import configure_logs
+from app.running import running_database
 from app.settings import Settings, environment_of
 from app.supervisor import ChildSpec, Supervisor, listen
 
@@ -63,7 +64,6 @@ def command(fd: int | None, **options: Any) -> None:
 
 async def _serve(settings: Settings, database: Database, listening: socket.socket) -> None:
     closing = asyncio.Event()
-    forget_dead_processes()  # such as the worker in whose place this one runs
     async with opened_api(settings, database, closing) as app:
         _collect_garbage_seldom()
         await Server(server_config(app), closing=closing).serve(sockets=[listening])

@@ -17,13 +17,14 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
-from app.bootstrap import PROJECTION_NAMES, database_of
+from app.bootstrap import PROJECTION_NAMES
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
 from app.logs import configure_logs
 from app.migrate import upgrade
+from app.running import database_of
 from app.secret import read_secret
 from app.settings import Settings
 from app.supervisor import ChildSpec, Supervisor, listen

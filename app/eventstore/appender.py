@@ -1,7 +1,9 @@
 """The appender: one writer a process, which sends whatever has queued up as one group.
 
 Natural batching: while a group is on its way the next one gathers, so groups grow with the load and
-a lone append never waits for company. Every caller is answered after its own commit.
+a lone append never waits for company. A large group is half of what is under way, no more: while
+the server commits it, the other half is answered and comes again. Every caller is answered after
+its own commit.
 
 When the connection is lost in the middle, nobody knows whether the group was committed. Its event
 ids were chosen before it was sent, so it is sent again: what was recorded is found again, the rest
@@ -39,6 +41,8 @@ from app.kernel.metrics import UNMEASURED, Histogram
 MAX_QUEUED_EVENTS = 50_000
 MAX_QUEUED_BYTES = 256 * 1024 * 1024
 MAX_KNOWN_STREAMS = 100_000
+ENOUGH_APPENDS = 32
+"""For a group not to be parted: that would cost more than it gains."""
 GIVE_UP_AFTER = timedelta(seconds=20)
 LOCK_TIMEOUT_MS = 10_000
 SHORTEST_TRY_S = 5.0
@@ -88,6 +92,8 @@ class Appender:
         self._group_seconds = group_seconds
         self._queue: deque[Waiting] = deque()
         self._queued_events = self._queued_bytes = 0
+        self._appends_sent = 0
+        """In the last group."""
         self._closed = False
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -123,25 +129,31 @@ class Appender:
         Raises `StoreUnavailable` when too many wait already (better refused early than late), or
         when it is closed.
         """
-        events = sum([len(part.events) for append in appends for part in append.streams])
         if self._closed:
             raise StoreUnavailable("the event store is being closed")
-        if self._queued_events + events > MAX_QUEUED_EVENTS:
-            raise StoreUnavailable("too many events wait to be recorded")
         give_up_at = perf_counter() + _GIVE_UP_AFTER_S
-        unit = [Waiting(append, self._loop.create_future(), give_up_at) for append in appends]
-        queued = [waiting for waiting in unit if self._encoded(waiting)]
-        queued_bytes = sum([waiting.queued_bytes for waiting in queued])
-        if self._queued_bytes + queued_bytes > MAX_QUEUED_BYTES:
+        answers: list[asyncio.Future[Appended]] = []
+        unit: list[Waiting] = []
+        unit_events = unit_bytes = 0
+        for append in appends:
+            waiting = Waiting(append, self._loop.create_future(), give_up_at)
+            answers.append(waiting.answer)
+            if self._encoded(waiting):
+                unit.append(waiting)
+                unit_events += len(waiting.records)
+                unit_bytes += waiting.size_bytes
+        if self._queued_events + unit_events > MAX_QUEUED_EVENTS:
+            raise StoreUnavailable("too many events wait to be recorded")
+        if self._queued_bytes + unit_bytes > MAX_QUEUED_BYTES:
             raise StoreUnavailable("too much waits to be recorded")
-        if queued:
-            queued[0].unit_events = sum([len(waiting.records) for waiting in queued])
-            self._queued_events += queued[0].unit_events
-            self._queued_bytes += queued_bytes
-            self._queue += queued
+        if unit:
+            unit[0].unit_events = unit_events
+            self._queued_events += unit_events
+            self._queued_bytes += unit_bytes
+            self._queue += unit
             self._wake.set()
             self._idle.clear()
-        return [waiting.answer for waiting in unit]
+        return answers
 
     def _encoded(self, waiting: Waiting) -> bool:
         """Whether it could be written down; else its caller is told, and nobody else is hurt."""
@@ -156,7 +168,8 @@ class Appender:
         while True:
             await self._wake.wait()
             while self._queue:
-                group = take_group(self._queue)
+                group = take_group(self._queue, max_appends=self._share())
+                self._appends_sent = len(group)
                 try:
                     await self._send(group)
                 except Exception as error:  # whoever waits is told; the next group goes on
@@ -169,20 +182,30 @@ class Appender:
             self._wake.clear()
             self._idle.set()
 
+    def _share(self) -> int:
+        """How many appends the next group takes: half of those that wait or are just answered."""
+        under_way = len(self._queue) + self._appends_sent
+        return max((under_way + 1) // 2, ENOUGH_APPENDS)
+
     async def _send(self, group: list[Waiting]) -> None:
         """Append a group; on a value that PostgreSQL refuses, its halves, down to the culprit."""
         try:
             answer = await self._call_until_answered(group)
         except _ContentRefused as error:
-            if len(group) == 1:
+            if isinstance(error, psycopg.errors.UniqueViolation) and _is_fresh(group):
+                # An id that its caller has used before: the store is to look for them.
+                group[0].is_fresh = False
+                await self._send(group)
+            elif len(group) == 1:
                 _fail(group, UnstorableValue(_first_line(error), field="data"))
-                return
-            for half in halves(group):
-                await self._send(half)
+            else:
+                for half in halves(group):
+                    await self._send(half)
         except TidingsError as error:
             _fail(group, error)
         else:
-            self._deliver(group, answer)
+            # After the next group has left: the server is not to wait for our callers.
+            self._loop.call_soon(self._deliver, group, answer)
 
     async def _call_until_answered(self, group: list[Waiting]) -> GroupAnswer:
         # By when they came: a queue behind a server that is down waits no longer than one append.
@@ -199,7 +222,7 @@ class Appender:
             except (psycopg.Error, StoreUnavailable, TimeoutError, OSError) as error:
                 await self._disconnect()
                 for waiting in group:
-                    waiting.sent = True
+                    waiting.sent, waiting.is_fresh = True, False
                     waiting.encode({})
                 if perf_counter() + pause_s > deadline:
                     raise _as_unavailable(error) from error
@@ -209,7 +232,7 @@ class Appender:
 
     async def _call(self, calls: GroupCalls, group: list[Waiting]) -> GroupAnswer:
         started = perf_counter()
-        answer = await calls.append(encode_group(group))
+        answer = await calls.append(encode_group(group), fresh=_is_fresh(group))
         self._group_events.observe(sum(len(waiting.records) for waiting in group))
         self._group_seconds.observe(perf_counter() - started)
         return answer
@@ -260,6 +283,10 @@ class Appender:
         self._known_versions.clear()
         for waiting in self._queue:
             waiting.encode({})
+
+
+def _is_fresh(group: Sequence[Waiting]) -> bool:
+    return all(waiting.is_fresh for waiting in group)
 
 
 def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:

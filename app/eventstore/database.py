@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -14,8 +14,6 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.kernel.errors import StoreUnavailable, UnsafeServer
 
@@ -27,6 +25,7 @@ ASK_AGAIN_AFTER_S = 1.0
 T = TypeVar("T")
 
 Connection = AsyncConnection[tuple[Any, ...]]
+Values = Sequence[Any] | Mapping[str, Any]
 
 # A dead peer is noticed within about half a minute, at both ends: whoever held a lock or a row
 # when its network went away frees it then.
@@ -58,12 +57,14 @@ class Database:
     schema: str = "tidings"
     accept_data_loss: bool = False
 
-    def conninfo(self, **parameters: str | int) -> str:
+    def conninfo(
+        self, settings: Mapping[str, str] | None = None, /, **parameters: str | int
+    ) -> str:
         """The libpq connection string whose sessions run in the store's schema.
 
-        Options that the URL has are kept; ours come behind them, and win.
+        Options that the URL has are kept; ours come behind them, and win. So do the settings.
         """
-        settings = {"search_path": self.schema, **_SERVER_SETTINGS}
+        settings = {"search_path": self.schema, **_SERVER_SETTINGS, **(settings or {})}
         given = conninfo_to_dict(self.url).get("options") or ""
         options = " ".join([str(given), *(f"-c {name}={to}" for name, to in settings.items())])
         defaults: dict[str, str | int] = {
@@ -81,10 +82,12 @@ class Database:
         except psycopg.OperationalError as error:
             raise unavailable(error) from error
 
-    def pool(self, *, max_size: int) -> AsyncConnectionPool[Connection]:
-        """A pool, still closed, of autocommitting connections."""
+    def pool(
+        self, *, max_size: int, settings: Mapping[str, str] | None = None
+    ) -> AsyncConnectionPool[Connection]:
+        """A pool, still closed, of autocommitting connections; settings are of their sessions."""
         return AsyncConnectionPool(
-            self.conninfo(),
+            self.conninfo(settings),
             kwargs={"autocommit": True},
             min_size=1,
             max_size=max_size,
@@ -94,22 +97,6 @@ class Database:
             # Its pauses between tries double. It gives up soon, and whoever asks next makes it try
             # anew, so that what comes back after an hour is not left alone for another.
             reconnect_timeout=1,
-        )
-
-    def engine(self, *, max_size: int) -> AsyncEngine:
-        """An SQLAlchemy engine for the read side; it connects when first used."""
-
-        async def connect() -> Connection:
-            return await AsyncConnection.connect(self.conninfo(), autocommit=True)
-
-        return create_async_engine(
-            "postgresql+psycopg://",
-            async_creator=connect,
-            poolclass=AsyncAdaptedQueuePool,
-            pool_size=max_size,
-            max_overflow=0,
-            pool_timeout=10,
-            isolation_level="AUTOCOMMIT",
         )
 
 
@@ -160,7 +147,7 @@ def _refuse_unsafe(off: Sequence[tuple[str, ...]], *, accept_data_loss: bool) ->
 
 
 async def fetch(
-    pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Sequence[Any]
+    pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Values
 ) -> list[tuple[Any, ...]]:
     """The rows that a statement answers; it must be one that may be run twice.
 
@@ -184,7 +171,7 @@ def _unread(error: psycopg.OperationalError) -> StoreUnavailable:
 
 
 async def _fetch_once(
-    pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Sequence[Any]
+    pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Values
 ) -> list[tuple[Any, ...]]:
     # A pool that has given up connects again when it is asked: those who wait ask again and again.
     async with pool.connection(timeout=ASK_AGAIN_AFTER_S) as connection:

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -36,8 +35,7 @@ class _Record(Struct, frozen=True, omit_defaults=True):
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(slots=True, eq=False)
-class Waiting:
+class Waiting(Struct, eq=False):
     """An append that waits for its group, and whoever waits for its outcome."""
 
     append: Append
@@ -47,12 +45,14 @@ class Waiting:
     """When the caller gets an error instead of another try, by `perf_counter`."""
     unit_events: int = 0
     """On the first append of several sent together: how many events they are, to stay together."""
-    records: list[bytes] = field(default_factory=list)
+    records: list[bytes] = []
     size_bytes: int = 0
     queued_bytes: int = 0
     """Its size when it was written down first, for which it counts as long as it waits."""
     sent: bool = False
     """Whether it was sent before, so that the store may know it although nobody was answered."""
+    is_fresh: bool = True
+    """Whether nothing recorded can refuse it: its ids are new, and it expects no version."""
 
     @property
     def event_ids(self) -> list[UUID]:
@@ -65,7 +65,9 @@ class Waiting:
         Raises `ValueError`, `TypeError` or `OverflowError` for what no JSON can say.
         """
         self.records, self.size_bytes = [], 0
+        self.is_fresh = self.is_fresh and self.append.fingerprint is None
         for part in self.append.streams:
+            self.is_fresh = self.is_fresh and part.expected_version is None
             known = known_versions.get(part.stream)
             for event in part.events:
                 record = _encoder.encode(
@@ -99,20 +101,29 @@ class Waiting:
 
 
 def encode_group(group: Sequence[Waiting]) -> bytes:
-    """The request of `append_events`: a JSON array of flat records."""
-    return b"[%s]" % b",".join(
-        b'{"append":%d,%s' % (number, record[1:])
-        for number, waiting in enumerate(group)
-        for record in waiting.records
-    )
+    """The request of `append_events`: a JSON array of flat records, each event numbered within its
+    stream.
+    """
+    records: list[bytes] = []
+    numbers: dict[str, int] = {}
+    for append, waiting in enumerate(group):
+        encoded = iter(waiting.records)
+        for part in waiting.append.streams:
+            number = numbers.get(part.stream, 0) if part.expected_version is None else 0
+            for _ in part.events:
+                number += 1
+                records.append(b'{"append":%d,"nth":%d,%b' % (append, number, next(encoded)[1:]))
+            numbers[part.stream] = number
+    return b"[%b]" % b",".join(records)
 
 
-def take_group(queue: deque[Waiting]) -> list[Waiting]:
+def take_group(queue: deque[Waiting], *, max_appends: int = MAX_GROUP_EVENTS) -> list[Waiting]:
     """Take from the queue's front what may travel together; what may not keeps its order.
 
     An append that expects an exact version shares no group with another append to its stream, and
     no event id occurs twice in a group. The append behind one that has to wait waits too when it
-    is for the same stream or has an event id of it.
+    is for the same stream or has an event id of it. Appends that were submitted together stay
+    together, also when they are more than `max_appends`.
     """
     group: list[Waiting] = []
     held: list[Waiting] = []
@@ -124,7 +135,8 @@ def take_group(queue: deque[Waiting]) -> list[Waiting]:
             events + max(waiting.unit_events, len(waiting.records)) <= MAX_GROUP_EVENTS
             and size_bytes + waiting.size_bytes <= MAX_GROUP_BYTES
         )
-        if group and (not fits or len(held) == MAX_HELD_APPENDS):
+        is_full = len(group) >= max_appends and waiting.unit_events
+        if group and (is_full or not fits or len(held) == MAX_HELD_APPENDS):
             break
         queue.popleft()
         if rules.admit(waiting):

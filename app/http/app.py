@@ -8,11 +8,12 @@ from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
 from app.http.asgi import App
+from app.http.direct import DirectRoutes
 from app.http.docs import documentation_routes
 from app.http.exceptions import answer_with_problem
 from app.http.health import HealthCheck, health_routes
 from app.http.metrics import Metrics, RequestMetrics, metrics_route
-from app.http.middleware import DirectRoutes, Front
+from app.http.middleware import Front
 from app.http.parameters import refuse_unknown_parameters
 from app.http.request import MAX_BODY_BYTES, JsonRequest
 
@@ -24,14 +25,15 @@ def create_app(
     *,
     version: str,
     metrics: Metrics,
-    direct_routes: DirectRoutes | None = None,
+    direct_routes: Mapping[tuple[str, str], App] | None = None,
     health_checks: Mapping[str, HealthCheck] | None = None,
     lifespan: Sequence[Lifespan] = (),
 ) -> App:
     """An ASGI app that serves the routes, with health, metrics and documentation.
 
     A direct route is served before the framework, whatever else has its method and path; a handler
-    of the same method and path among the route handlers documents it. `lifespan` holds what lives
+    of the same method and path among the route handlers documents it. Handlers of commands that say
+    so are served directly too (`app.http.direct`). `lifespan` holds what lives
     as long as the app: entered in order at startup, left in reverse order.
     """
     litestar = Litestar(
@@ -51,6 +53,6 @@ def create_app(
     )
     return Front(
         cast(App, litestar),
-        direct_routes=direct_routes or {},
+        direct_routes=DirectRoutes(direct_routes or {}, litestar),
         metrics=RequestMetrics(metrics),
     )

@@ -7,13 +7,12 @@ of them then answers for all.
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import prometheus_client
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
 SHARED_DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -42,15 +41,11 @@ class Metrics:
         return prometheus_client.Counter(name, description, labels, registry=self._registry)
 
     def gauge(
-        self, name: str, description: str, labels: Sequence[str] = (), *, summed: bool = False
+        self, name: str, description: str, labels: Sequence[str] = ()
     ) -> prometheus_client.Gauge:
-        """Something that goes up and down: what was said last, or the living processes' sum."""
+        """Something that goes up and down; of several processes, what was said last."""
         return prometheus_client.Gauge(
-            name,
-            description,
-            labels,
-            registry=self._registry,
-            multiprocess_mode="livesum" if summed else "mostrecent",
+            name, description, labels, registry=self._registry, multiprocess_mode="mostrecent"
         )
 
     def histogram(
@@ -80,9 +75,6 @@ class RequestMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         """Make them."""
-        self.in_flight = metrics.gauge(
-            "tidings_http_requests_in_flight", "Requests being answered.", summed=True
-        )
         self._requests = metrics.counter(
             "tidings_http_requests_total", "Requests answered.", ("method", "route", "status")
         )
@@ -105,25 +97,6 @@ class RequestMetrics:
             )
         children[0].inc()
         children[1].observe(seconds)
-
-
-def forget_dead_processes() -> None:
-    """Stop counting what processes that were killed had in flight."""
-    directory = os.environ.get(SHARED_DIRECTORY_VARIABLE)
-    for path in Path(directory).glob("gauge_livesum_*.db") if directory else ():
-        process_id = int(path.stem.rsplit("_", 1)[1])
-        if not _lives(process_id):
-            mark_process_dead(process_id)  # type: ignore[no-untyped-call] # the library's own lack
-
-
-def _lives(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        pass
-    return True
 
 
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:

@@ -1,13 +1,14 @@
 """The outermost layer, around everything: ids, metrics, the access log, and the direct routes."""
 
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from time import perf_counter
 
 import structlog
 
 from app.http.asgi import App, Message, Receive, Scope, Send, respond
 from app.http.context import open_context
+from app.http.direct import DirectRoutes
 from app.http.metrics import RequestMetrics
 from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
@@ -18,9 +19,6 @@ OTHER = "other"
 """The method of a request that has one of its own invention."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-DirectRoutes = Mapping[tuple[str, str], App]
-"""By method and exact path: what is answered without the framework, for speed."""
 
 
 class Front:
@@ -39,38 +37,32 @@ class Front:
             await self._app(scope, receive, send)
             return
         started_at = perf_counter()
+        method = scope["method"]
         exchange = _Exchange(send, open_context(scope).request_id)
-        self._metrics.in_flight.inc()
-        route = UNMATCHED
-        try:
-            route = await self._answer(scope, receive, exchange)
-        finally:
-            self._metrics.in_flight.dec()
-            self._record(scope, route, exchange, perf_counter() - started_at)
-
-    async def _answer(self, scope: Scope, receive: Receive, exchange: "_Exchange") -> str:
-        """Answer the request; returns the template of its route."""
-        method, path = scope["method"], scope["path"]
-        direct_route = self._direct_routes.get((method, path))
-        send: Send = exchange.send
+        send = exchange.send
         if method == "HEAD":
             # The scope is copied, for the server decides by its own whether a body may follow.
             scope = {**scope, "method": "GET"}
             send = _without_body(send)
         try:
-            check_target(scope)
-            await (direct_route or self._app)(scope, receive, send)
+            await self._route(scope)(scope, receive, send)
         except Exception as error:
             if exchange.status:
                 raise
-            answer = answer_to(error, scope)
-            headers = [(k.lower().encode(), v.encode()) for k, v in answer.headers.items()]
-            await respond(send, answer.status, headers, answer.body)
-        template: str = path if direct_route else scope.get("path_template", UNMATCHED)
-        return template
+            await _refuse(error, scope, send)
+        finally:
+            self._record(method, scope, exchange, perf_counter() - started_at)
 
-    def _record(self, scope: Scope, route: str, exchange: "_Exchange", seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else OTHER
+    def _route(self, scope: Scope) -> App:
+        """Whoever answers; raises what `check_target` does."""
+        if direct_route := self._direct_routes.find(scope):
+            return direct_route
+        check_target(scope)
+        return self._app
+
+    def _record(self, method: str, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
+        method = method if method in _METHODS else OTHER
+        route = scope.get("path_template", UNMATCHED)
         self._metrics.observe(method, route, exchange.status, seconds)
         # A line for each success would cost the hot route a third of its speed; metrics count them.
         level = logging.DEBUG if exchange.status < 400 else logging.INFO
@@ -102,8 +94,14 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             id_header = (b"x-request-id", self.request_id.encode())
-            message = {**message, "headers": [*message.get("headers", ()), id_header]}
+            message["headers"] = [*message.get("headers", ()), id_header]
         return self._send(message)
+
+
+async def _refuse(error: Exception, scope: Scope, send: Send) -> None:
+    answer = answer_to(error, scope)
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+    await respond(send, answer.status, headers, answer.body)
 
 
 def _without_body(send: Send) -> Send:

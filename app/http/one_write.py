@@ -25,7 +25,7 @@ class OneWrite:
     def write(self, data: bytes) -> None:
         """Send, or hold back what begins a response with a body of a known length."""
         if self._head:
-            self._transport.writelines((self._head, data))
+            self._transport.write(self._head + data)
             self._head = b""
         elif data.startswith(b"HTTP/1.1 ") and _ANNOUNCED in data:
             self._head = data

@@ -16,6 +16,7 @@ from app.eventstore.port import AppendedEvent
 from app.http.asgi import Receive, Scope, Send, respond
 from app.http.conditional import etag, expected_version
 from app.http.context import idempotency_key, metadata_of
+from app.http.direct import DIRECT
 from app.kernel.fingerprint import fingerprint
 
 DEFAULT_SOURCE = "default"
@@ -86,6 +87,7 @@ def _answer(body: bytes, version: int) -> ASGIApp:
 
 command = partial(
     post,
+    opt={DIRECT: True},
     status_code=200,
     request_max_body_size=MAX_COMMAND_BYTES,
     responses={

@@ -18,8 +18,8 @@ TABLES = (
     "events",
 )
 FUNCTIONS = (
-    "append_group(jsonb, bigint, integer[], text)",
-    "append_events(jsonb)",
+    "append_group(jsonb, boolean, bigint, integer[], text)",
+    "append_events(jsonb, boolean)",
     "stream_version(text)",
     "clock_now()",
     "log_channel()",

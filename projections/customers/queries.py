@@ -14,10 +14,10 @@ from app.eventstore.tables import identities as identity_values
 from app.kernel.errors import NotFound
 from app.modules.customers.events import IdentityKind
 from projections.customers import CUSTOMERS
-from projections.customers.search import NO_VALUE, Place, Search, found
+from projections.customers.search import NO_VALUE, Place, Search, found, values_of
 from projections.customers.tables import CustomersTables
 from projections.paging import decode_cursor, encode_cursor
-from projections.reading import AnyRow, Query, ReadModels
+from projections.reading import AnyRow, Query, ReadModels, compiled
 
 
 class Consent(Struct, frozen=True):
@@ -72,14 +72,9 @@ class Customers:
 
     async def one(self, customer_id: str, *, min_position: int | None = None) -> Customer:
         """The customer, or `NotFound`; raises what `ReadModels.rows` raises."""
-
-        def query(tables: CustomersTables) -> Query:
-            one = sa.select(NO_VALUE, tables.customers.c.customer_id).where(
-                tables.customers.c.customer_id == customer_id
-            )
-            return _with_details(tables, one)
-
-        rows = await self._models.rows(CUSTOMERS, query, min_position=min_position)
+        rows = await self._models.rows(
+            CUSTOMERS, _one, {"customer_id": customer_id}, min_position=min_position
+        )
         if not rows:
             raise NotFound(f"there is no customer {customer_id!r}")
         return _customer(rows[0])
@@ -96,17 +91,22 @@ class Customers:
 
         Raises `InvalidInput` for a cursor that is none, and what `ReadModels.rows` raises.
         """
-        after = None if cursor is None else decode_cursor(cursor, Place)
-
-        def query(tables: CustomersTables) -> Query:
-            return _with_details(tables, found(tables, search, after, limit + 1))
-
-        rows = await self._models.rows(CUSTOMERS, query, min_position=min_position)
+        values = values_of(search)
+        shape = frozenset(values)
+        if cursor is not None:
+            shape |= {"after"}
+            values |= decode_cursor(cursor, Place)._asdict()
+        rows = await self._models.rows(
+            CUSTOMERS,
+            lambda tables: _page(tables, type(search), shape),
+            {**values, "limit": limit + 1},
+            min_position=min_position,
+        )
         customers = [_customer(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        last = rows[limit - 1] if more else None
-        next_cursor = encode_cursor(Place(last.value, last.customer_id)) if last else None
-        return CustomerPage(customers, next_cursor)
+        if len(rows) <= limit:
+            return CustomerPage(customers, None)
+        value, customer_id, *_ = rows[limit - 1]
+        return CustomerPage(customers, encode_cursor(Place(value, customer_id)))
 
 
 _consents = msgspec.json.Decoder(list[Consent])
@@ -114,17 +114,22 @@ _identities = msgspec.json.Decoder(list[Identity])
 
 
 def _customer(row: AnyRow) -> Customer:
-    return Customer(
-        row.customer_id,
-        row.stream_version,
-        row.registered_at,
-        row.first_seen,
-        row.last_seen,
-        row.events,
-        Raw(row.traits.encode()),
-        _consents.decode(row.consents),
-        _identities.decode(row.identities),
-    )
+    _value, *profile, traits, consents, identities = row
+    details = (Raw(traits.encode()), _consents.decode(consents), _identities.decode(identities))
+    fields = (*profile, *details)
+    return Customer(*fields)
+
+
+@compiled
+def _one(tables: CustomersTables) -> Query:
+    customer_id = tables.customers.c.customer_id
+    one = sa.select(NO_VALUE, customer_id).where(customer_id == sa.bindparam("customer_id"))
+    return _with_details(tables, one)
+
+
+@compiled
+def _page(tables: CustomersTables, search: type[Search], shape: frozenset[str]) -> Query:
+    return _with_details(tables, found(tables, search, shape))
 
 
 def _with_details(tables: CustomersTables, whom: Query) -> Query:
@@ -161,9 +166,9 @@ def _visits(tables: CustomersTables) -> Query:
         sa.select(
             sa.func.min(visitor.c.first_seen).label("first_seen"),
             sa.func.max(visitor.c.last_seen).label("last_seen"),
-            sa.func.coalesce(sa.cast(sa.func.sum(visitor.c.events), sa.BigInteger), 0).label(
-                "events"
-            ),
+            sa.func.coalesce(
+                sa.cast(sa.func.sum(visitor.c.events), sa.BigInteger), sa.literal_column("0")
+            ).label("events"),
         )
         .select_from(tables.identities)
         .join(identity_values, identity_values.c.identity_id == linked.identity_id)

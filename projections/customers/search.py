@@ -1,6 +1,6 @@
 """Whom a list of customers shows: by id, by identity, or by trait, one range of an index each."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from projections.customers.tables import CustomersTables
 from projections.prefixes import ascii_lower, first_after
-from projections.reading import Query
+from projections.reading import LIMIT, Query
 
 MAX_SEARCH_CHARACTERS = 100
 """How much of a trait's value `apply.sql` keeps for searches."""
@@ -45,52 +45,71 @@ class Place(NamedTuple):
     customer_id: str
 
 
-def found(tables: CustomersTables, search: Search, after: Place | None, limit: int) -> Query:
-    """The first of those searched for, after a place, in the search's order.
-
-    Rows of ``value`` (of the trait searched for, else empty) and ``customer_id``.
-    """
+def values_of(search: Search) -> dict[str, Any]:
+    """The values that a search is for: those of ``low`` up to ``high``, mostly."""
     match search:
-        case ByIdPrefix(prefix=prefix):
-            return _by_id(tables, prefix, after, limit)
         case ByIdentity(identity_id=identity_id):
-            known = tables.identities.c
-            who = sa.select(NO_VALUE, known.customer_id)
-            return who.where(known.identity_id == identity_id).limit(limit)
+            return {"identity_id": identity_id}
+        case ByIdPrefix(prefix=""):
+            # Up to the visitors, and on behind them: there may be many more of them than of
+            # customers, and reading over them would take for ever.
+            return {"high": "~", "next_low": first_after("~")}
+        case ByIdPrefix(prefix=prefix):
+            return _range(prefix)
         case ByTrait(name=name, prefix=prefix):
-            return _by_trait(tables, name, ascii_lower(prefix), after, limit)
+            return {"name": name, **_range(ascii_lower(prefix))}
 
 
-def _by_id(tables: CustomersTables, prefix: str, after: Place | None, limit: int) -> Query:
-    """One range of ids; without a prefix those before and after the visitors'.
+def _range(prefix: str) -> dict[str, str]:
+    high = first_after(prefix)
+    return {"low": prefix} if high is None else {"low": prefix, "high": high}
 
-    There may be many more visitors than customers: reading over them would take for ever.
+
+def found(tables: CustomersTables, search: type[Search], shape: frozenset[str]) -> Query:
+    """The first of those searched for, in the search's order, up to the limit.
+
+    The shape has the names of the search's values, and ``after`` to begin after a `Place`. Rows of
+    ``value`` (of the trait searched for, else empty) and ``customer_id``.
     """
+    if search is ByIdPrefix:
+        return _by_id(tables, shape)
+    if search is ByTrait:
+        return _by_trait(tables, shape)
+    known = tables.identities.c
+    who = sa.select(NO_VALUE, known.customer_id)
+    return who.where(known.identity_id == sa.bindparam("identity_id")).limit(LIMIT)
+
+
+def _by_id(tables: CustomersTables, shape: frozenset[str]) -> Query:
     customer_id = tables.customers.c.customer_id
-    visitors_end = first_after("~")
-    ranges = [(prefix, first_after(prefix))] if prefix else [("", "~"), (visitors_end, None)]
+    conditions = {
+        "low": customer_id >= sa.bindparam("low"),
+        "high": customer_id < sa.bindparam("high"),
+        "next_low": customer_id >= sa.bindparam("next_low"),
+        "after": customer_id > sa.bindparam("customer_id"),
+    }
+    # Two ranges are read each by its own, for a condition over both would read the gap between.
+    ranges = [shape - {"next_low"}, shape - {"high"}] if "next_low" in shape else [shape]
     parts = []
-    for low, high in ranges:
-        part = sa.select(NO_VALUE, customer_id).where(customer_id >= low)
-        if high is not None:
-            part = part.where(customer_id < high)
-        if after is not None:
-            part = part.where(customer_id > after.customer_id)
-        parts.append(sa.select(part.order_by(customer_id).limit(limit).subquery()))
+    for names in ranges:
+        part = sa.select(NO_VALUE, customer_id).where(*(conditions[name] for name in sorted(names)))
+        parts.append(sa.select(part.order_by(customer_id).limit(LIMIT).subquery()))
     both = sa.union_all(*parts).subquery()
-    return sa.select(both).order_by(both.c.customer_id).limit(limit)
+    return sa.select(both).order_by(both.c.customer_id).limit(LIMIT)
 
 
-def _by_trait(
-    tables: CustomersTables, name: str, prefix: str, after: Place | None, limit: int
-) -> Query:
+def _by_trait(tables: CustomersTables, shape: frozenset[str]) -> Query:
     trait = tables.traits.c
-    who = sa.select(trait.search.label("value"), trait.customer_id).where(
-        trait.name == name, trait.search >= prefix
+    place = (sa.bindparam(name, type_=sa.Text) for name in Place._fields)
+    conditions = {
+        "name": trait.name == sa.bindparam("name"),
+        "low": trait.search >= sa.bindparam("low"),
+        "high": trait.search < sa.bindparam("high"),
+        "after": sa.tuple_(trait.search, trait.customer_id) > sa.tuple_(*place),
+    }
+    return (
+        sa.select(trait.search.label("value"), trait.customer_id)
+        .where(*(conditions[name] for name in sorted(shape)))
+        .order_by(trait.search, trait.customer_id)
+        .limit(LIMIT)
     )
-    if (high := first_after(prefix)) is not None:
-        who = who.where(trait.search < high)
-    if after is not None:
-        place = sa.tuple_(sa.literal(after.value), sa.literal(after.customer_id))
-        who = who.where(sa.tuple_(trait.search, trait.customer_id) > place)
-    return who.order_by(trait.search, trait.customer_id).limit(limit)

@@ -6,13 +6,13 @@ from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
 from msgspec import Meta, Raw, Struct
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
 from app.eventstore.tables import identities
-from app.eventstore.upcasting import Upcaster, upcast_columns
+from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.paging import decode_cursor, encode_cursor
-from projections.reading import AnyRow, Query, ReadModels
+from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
 from projections.timeline.titles import render_title
@@ -81,12 +81,17 @@ class Timelines:
 
         Raises `InvalidInput` for a cursor that is none, and what `ReadModels.rows` raises.
         """
-        before = None if cursor is None else decode_cursor(cursor, _Place)
-
-        def query(tables: TimelineTables) -> Query:
-            return self._entries(tables, customer_id, only, before, limit + 1)
-
-        rows = await self._models.rows(TIMELINE, query, min_position=min_position)
+        values = {name: value for name, value in asdict(only).items() if value is not None}
+        shape = frozenset(values)
+        if cursor is not None:
+            shape |= {"before"}
+            values |= decode_cursor(cursor, _Place)._asdict()
+        rows = await self._models.rows(
+            TIMELINE,
+            lambda tables: _entries(tables, self._upcast, shape),
+            {"customer_id": customer_id, "limit": limit + 1, **values},
+            min_position=min_position,
+        )
         entries = [self._entry(row) for row in rows[:limit]]
         if len(rows) <= limit:
             return TimelinePage(entries, None)
@@ -96,7 +101,7 @@ class Timelines:
     async def ids_of(self, customer_id: str, *, min_position: int | None = None) -> list[str]:
         """The ids that a customer's events stand under: its own, and linked visitors' (``~…``)."""
         rows = await self._models.rows(
-            TIMELINE, lambda tables: _ids_of(tables, customer_id), min_position=min_position
+            TIMELINE, _ids, {"customer_id": customer_id}, min_position=min_position
         )
         return [row[0] for row in rows]
 
@@ -112,74 +117,67 @@ class Timelines:
         fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:])
         return self.entry_of(RecordedEvent(*fields))
 
-    def _entries(
-        self,
-        tables: TimelineTables,
-        customer_id: str,
-        only: TimelineFilter,
-        before: _Place | None,
-        limit: int,
-    ) -> Query:
-        """One range of the index for each id, joined laterally; a condition over all ids would
-        read everything that each ever did.
-        """
-        timeline = tables.timeline.c
-        people = _ids_of(tables, customer_id).subquery("people")
-        newest_first = (timeline.occurred_at.desc(), timeline.position.desc())
-        mine = (
-            sa.select(*self._columns(tables))
-            .where(timeline.customer_id == people.c.customer_id, *_conditions(tables, only, before))
-            .order_by(*newest_first)
-            .limit(limit)
-            .lateral("mine")
-        )
-        return (
-            sa.select(*mine.c)
-            .select_from(people.join(mine, sa.true()))
-            .order_by(mine.c.occurred_at.desc(), mine.c.position.desc())
-            .limit(limit)
-        )
 
-    def _columns(self, tables: TimelineTables) -> list[sa.ColumnElement[Any]]:
-        """The fields of a recorded event; JSON as text, which is passed on as it is."""
-        timeline = tables.timeline.c
-        data: sa.ColumnElement[Any] = sa.literal_column(f"({self._upcast.data})")
-        version: sa.ColumnElement[Any] = sa.literal_column(f"({self._upcast.schema_version})")
-        ours: dict[str, sa.ColumnElement[Any]] = {
-            "data": sa.cast(data, sa.Text).label("data"),
-            "metadata": sa.cast(timeline.metadata, sa.Text).label("metadata"),
-            "schema_version": sa.type_coerce(version, sa.SmallInteger).label("schema_version"),
-        }
-        return [
-            ours[name] if name in ours else timeline[name]
-            for name in RecordedEvent.__struct_fields__
-        ]
+@compiled
+def _entries(tables: TimelineTables, upcast: UpcastColumns, shape: frozenset[str]) -> Query:
+    """One range of the index for each id, joined laterally; a condition over all ids would
+    read everything that each ever did.
+    """
+    timeline = tables.timeline.c
+    people = _ids_of(tables).subquery("people")
+    conditions = _conditions(tables)
+    mine = (
+        sa.select(*_columns(tables, upcast))
+        .where(timeline.customer_id == people.c.customer_id)
+        .where(*(conditions[name] for name in sorted(shape)))
+        .order_by(timeline.occurred_at.desc(), timeline.position.desc())
+        .limit(LIMIT)
+        .lateral("mine")
+    )
+    return (
+        sa.select(*mine.c)
+        .select_from(people.join(mine, sa.true()))
+        .order_by(mine.c.occurred_at.desc(), mine.c.position.desc())
+        .limit(LIMIT)
+    )
 
 
-def _ids_of(tables: TimelineTables, customer_id: str) -> sa.CompoundSelect[*tuple[Any, ...]]:
-    own = sa.select(sa.literal(customer_id, sa.Text).label("customer_id"))
+def _columns(tables: TimelineTables, upcast: UpcastColumns) -> list[sa.ColumnElement[Any]]:
+    """The fields of a recorded event; JSON as text, which is passed on as it is."""
+    timeline = tables.timeline.c
+    data: sa.ColumnElement[Any] = sa.literal_column(f"({upcast.data})")
+    ours: dict[str, sa.ColumnElement[Any]] = {
+        "data": sa.cast(data, sa.Text).label("data"),
+        "metadata": sa.cast(timeline.metadata, sa.Text).label("metadata"),
+        "schema_version": sa.literal_column(f"({upcast.schema_version})").label("schema_version"),
+    }
+    return [
+        ours[name] if name in ours else timeline[name] for name in RecordedEvent.__struct_fields__
+    ]
+
+
+def _conditions(tables: TimelineTables) -> dict[str, sa.ColumnElement[bool]]:
+    """Those of which a shape takes some: the filter's, and being before the place of a cursor."""
+    entry = tables.timeline.c
+    key = (entry.occurred_at, entry.position)
+    place = (sa.bindparam(column.name, type_=column.type) for column in key)
+    return {
+        "type": entry.type == sa.bindparam("type"),
+        "kind": entry.kind == sa.bindparam("kind"),
+        "since": entry.occurred_at >= sa.bindparam("since"),
+        "until": entry.occurred_at < sa.bindparam("until"),
+        "before": sa.tuple_(*key) < sa.tuple_(*place),
+    }
+
+
+def _ids_of(tables: TimelineTables) -> sa.CompoundSelect[*tuple[Any, ...]]:
+    customer_id = sa.bindparam("customer_id", type_=sa.Text)
     linked = (
         sa.select(identities.c.anonymous_id)
         .join(tables.links, tables.links.c.identity_id == identities.c.identity_id)
         .where(tables.links.c.customer_id == customer_id, identities.c.anonymous_id.is_not(None))
     )
-    return own.union_all(linked)
+    return sa.select(customer_id.label("customer_id")).union_all(linked)
 
 
-def _conditions(
-    tables: TimelineTables, only: TimelineFilter, before: _Place | None
-) -> list[sa.ColumnElement[bool]]:
-    timeline = tables.timeline.c
-    conditions = []
-    if only.type is not None:
-        conditions.append(timeline.type == only.type)
-    if only.kind is not None:
-        conditions.append(timeline.kind == only.kind)
-    if only.since is not None:
-        conditions.append(timeline.occurred_at >= only.since)
-    if only.until is not None:
-        conditions.append(timeline.occurred_at < only.until)
-    if before is not None:
-        place = sa.tuple_(sa.literal(before.occurred_at), sa.literal(before.position))
-        conditions.append(sa.tuple_(timeline.occurred_at, timeline.position) < place)
-    return conditions
+_ids = compiled(_ids_of)

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.anyio
 METRICS = {
     "tidings_http_requests_total": "counter",
     "tidings_http_request_duration_seconds": "histogram",
-    "tidings_http_requests_in_flight": "gauge",
     "tidings_append_group_events": "histogram",
     "tidings_append_group_seconds": "histogram",
     "tidings_projection_lag_events": "gauge",

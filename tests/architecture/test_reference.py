@@ -11,7 +11,7 @@ import rich_click as click
 
 import app
 import projections
-from app.bootstrap import CATALOGUE
+from app.catalogue import CATALOGUE
 from app.cli import COMMANDS, main
 from app.cli.options import description_of
 from app.eventstore import routes as log_routes

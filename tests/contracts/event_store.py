@@ -112,6 +112,23 @@ async def test_the_same_event_ids_are_recorded_once(store: EventStore) -> None:
     assert await store.head() == 2
 
 
+async def test_an_id_that_was_used_before_hurts_no_new_one_beside_it(store: EventStore) -> None:
+    again = an_append("order-1", an_event(event_id=keyed_id("a")))
+    await store.append(again)
+
+    outcomes = await store.append_many([an_append("order-2"), again, an_append("order-1")])
+
+    assert [outcome.repeated for outcome in outcomes if isinstance(outcome, Appended)] == [
+        False,
+        True,
+        False,
+    ]
+    assert [event.stream for event in await store.read_log(after=1, limit=10)] == [
+        "order-2",
+        "order-1",
+    ]
+
+
 async def test_the_same_event_id_of_another_request_is_refused(store: EventStore) -> None:
     def with_fingerprint(fingerprint: str | None) -> Append:
         event = an_event(event_id=keyed_id("a"), fingerprint=fingerprint)

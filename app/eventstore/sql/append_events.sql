@@ -1,11 +1,15 @@
 -- Appends a group of appends to the log, in the transaction that calls it.
 --
 -- `request` is a JSON array of flat records, one an event, in order: append (the number of its append
--- in the group), event_id, stream, expected (the stream's version before its append; null: any), known
--- (a version that the stream is known to have; null: none), type, schema_version, customer_id, data,
--- metadata, occurred_at (null: when recorded). Each append is recorded or refused alone and whole.
--- An append that expects an exact version must be the first to its stream in the group: behind
--- another it gets no version, and the group fails.
+-- in the group), nth (which of the group's events for its stream it is, from 1; behind an append that
+-- expects an exact version, which counts its own, it goes on), event_id, stream, expected (the stream's
+-- version before its append; null: any), known (a version that the stream is known to have; null:
+-- none), type, schema_version, customer_id, data, metadata, occurred_at (null: when recorded). Each
+-- append is recorded or refused alone and whole. An append that expects an exact version must be the
+-- first to its stream in the group: behind another it gets that one's version, and the group fails.
+--
+-- With `fresh`, nothing is looked up that could refuse an append: the caller says that the ids are
+-- new and that no versions are expected. Should an id not be new after all, the group fails.
 --
 -- Answers one row. The recorded events stand at first_position and the places after it, in the order
 -- of the request; versions are theirs in that order. refusals (null: none) is a JSON array of one
@@ -17,7 +21,8 @@
 -- locks after that), so positions become visible in order; and under READ COMMITTED each statement
 -- of a VOLATILE function sees what the lock's last holder committed.
 CREATE OR REPLACE FUNCTION append_events(
-    request jsonb, OUT first_position bigint, OUT versions integer[], OUT refusals jsonb
+    request jsonb, fresh boolean DEFAULT false,
+    OUT first_position bigint, OUT versions integer[], OUT refusals jsonb
 )
 LANGUAGE plpgsql VOLATILE
 -- The plans are kept from the first call on, when the log may be empty: only index probes do at any
@@ -45,69 +50,18 @@ BEGIN
 
     now_recorded_at := greatest(clock_now(), last_recorded_at);
 
-    WITH wanted AS MATERIALIZED (
-        SELECT r.*,
-            -- Scalar subqueries on purpose: EXISTS might be hashed, which reads the whole log.
-            CASE
-                WHEN (SELECT e.position FROM events e WHERE e.event_id = r.event_id LIMIT 1)
-                    IS NOT NULL THEN true
-                WHEN r.expected IS NULL THEN false
-                ELSE r.expected <> coalesce((
-                    SELECT e.version FROM events e
-                    WHERE e.stream = r.stream AND e.version >= r.expected
-                    ORDER BY e.version DESC LIMIT 1
-                ), 0)
-            END AS refused
-        FROM ROWS FROM (jsonb_to_recordset(request) AS (
-            append integer, event_id uuid, stream text, expected integer, known integer,
-            type text, schema_version smallint, customer_id text, data jsonb, metadata jsonb,
-            occurred_at timestamptz
-        )) WITH ORDINALITY AS r (
-            append, event_id, stream, expected, known, type, schema_version, customer_id, data,
-            metadata, occurred_at, ordinal
+    IF NOT fresh THEN
+        SELECT array_agg(DISTINCT r.append) INTO refused_appends
+        FROM jsonb_to_recordset(request) AS r (
+            append integer, event_id uuid, stream text, expected integer
         )
-    ),
-    refused AS (
-        SELECT array_agg(DISTINCT w.append) AS appends FROM wanted w WHERE w.refused
-    ),
-    recorded AS (
-        INSERT INTO events AS e (
-            position, event_id, stream, version, type, schema_version, customer_id,
-            data, metadata, occurred_at, recorded_at
-        )
-        SELECT
-            coalesce(last_position, 0) + row_number() OVER (ORDER BY r.ordinal),
-            r.event_id,
-            r.stream,
-            CASE WHEN r.expected IS NULL OR first_value(r.append) OVER in_stream = r.append
-                -- A head is looked for from a known version on, for an index scan reads a page's
-                -- older versions too.
-                THEN coalesce((
-                    SELECT h.version FROM events h
-                    WHERE h.stream = r.stream AND h.version >= coalesce(r.expected, r.known, 1)
-                    ORDER BY h.version DESC LIMIT 1
-                ), 0) + row_number() OVER in_stream
-            END,
-            r.type,
-            r.schema_version,
-            r.customer_id,
-            r.data,
-            r.metadata,
-            coalesce(r.occurred_at, now_recorded_at),
-            now_recorded_at
-        FROM wanted r
-        WHERE (SELECT appends FROM refused) IS NULL
-            OR r.append <> ALL ((SELECT appends FROM refused)::integer[])
-        WINDOW in_stream AS (PARTITION BY r.stream ORDER BY r.ordinal)
-        RETURNING e.position, e.version
-    )
-    SELECT min(r.position), array_agg(r.version ORDER BY r.position), (SELECT appends FROM refused)
-    INTO first_position, versions, refused_appends
-    FROM recorded r;
-
-    -- Inside the group's one transaction only: commits that notify wait for each other server-wide.
-    IF first_position IS NOT NULL THEN
-        PERFORM pg_notify(log_channel(), '');
+        -- Scalar subqueries on purpose: EXISTS might be hashed, which reads the whole log.
+        WHERE (SELECT e.position FROM events e WHERE e.event_id = r.event_id LIMIT 1) IS NOT NULL
+            OR r.expected <> coalesce((
+                SELECT e.version FROM events e
+                WHERE e.stream = r.stream AND e.version >= r.expected
+                ORDER BY e.version DESC LIMIT 1
+            ), 0);
     END IF;
 
     IF refused_appends IS NOT NULL THEN
@@ -123,6 +77,60 @@ BEGIN
         FROM jsonb_to_recordset(request) AS r (append integer, event_id uuid, stream text)
         LEFT JOIN events e ON e.event_id = r.event_id
         WHERE r.append = ANY (refused_appends);
+
+        -- What is left, numbered anew: here, for the usual group is spared the sorting.
+        SELECT jsonb_agg(r.record || jsonb_build_object('nth', r.nth) ORDER BY r.ordinal)
+        INTO request
+        FROM (
+            SELECT e.record, e.ordinal,
+                CASE WHEN e.record ? 'expected' THEN (e.record -> 'nth')::integer
+                    ELSE row_number() OVER (PARTITION BY e.record -> 'stream' ORDER BY e.ordinal)
+                END AS nth
+            FROM jsonb_array_elements(request) WITH ORDINALITY AS e (record, ordinal)
+            WHERE (e.record -> 'append')::integer <> ALL (refused_appends)
+        ) AS r;
+    END IF;
+
+    WITH recorded AS (
+        INSERT INTO events AS e (
+            position, event_id, stream, version, type, schema_version, customer_id,
+            data, metadata, occurred_at, recorded_at
+        )
+        SELECT
+            coalesce(last_position, 0) + r.ordinal,
+            r.event_id,
+            r.stream,
+            -- A head is looked for from a known version on, for an index scan reads a page's older
+            -- versions too.
+            coalesce((
+                SELECT h.version FROM events h
+                WHERE h.stream = r.stream AND h.version >= coalesce(r.expected, r.known, 1)
+                ORDER BY h.version DESC LIMIT 1
+            ), 0) + r.nth,
+            r.type,
+            r.schema_version,
+            r.customer_id,
+            r.data,
+            r.metadata,
+            coalesce(r.occurred_at, now_recorded_at),
+            now_recorded_at
+        FROM ROWS FROM (jsonb_to_recordset(request) AS (
+            append integer, nth integer, event_id uuid, stream text, expected integer,
+            known integer, type text, schema_version smallint, customer_id text, data jsonb,
+            metadata jsonb, occurred_at timestamptz
+        )) WITH ORDINALITY AS r (
+            append, nth, event_id, stream, expected, known, type, schema_version, customer_id,
+            data, metadata, occurred_at, ordinal
+        )
+        RETURNING e.position, e.version
+    )
+    SELECT min(r.position), array_agg(r.version ORDER BY r.position)
+    INTO first_position, versions
+    FROM recorded r;
+
+    -- Inside the group's one transaction only: commits that notify wait for each other server-wide.
+    IF first_position IS NOT NULL THEN
+        PERFORM pg_notify(log_channel(), '');
     END IF;
 END
 $function$

@@ -13,7 +13,8 @@ from app.modules.interactions.input_file import BrokenInput, ReadingStopped
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import BadRow, Batches, Row
 
-MAX_GROUP_EVENTS = 1_000
+MAX_GROUP_EVENTS = 250
+"""A row costs the server more in a larger group, which outgrows the processor's nearer caches."""
 MAX_GROUPS_AHEAD = 2
 ROWS_A_TURN = 50
 """Rows made ready between two looks at the network, so that the group on its way gets on."""

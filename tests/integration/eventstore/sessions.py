@@ -36,7 +36,7 @@ def request(appends: Sequence[Append]) -> bytes:
 
 def append_group(connection: psycopg.Connection[Any], appends: Sequence[Append]) -> None:
     """Append by the statement that the appender sends."""
-    result = connection.pgconn.exec_params(CALL, [request(appends)])
+    result = connection.pgconn.exec_params(CALL, [request(appends), b"f"])
     assert result.status == ExecStatus.TUPLES_OK, result.get_error_message()
 
 
@@ -47,11 +47,15 @@ def messages(appends: Sequence[Append]) -> bytes:
         kind + (len(body) + 4).to_bytes(4) + body
         for kind, body in (
             (b"P", b"\0%s\0\0\0" % CALL),
-            (b"B", b"\0\0\0\0\0\1" + len(group).to_bytes(4) + group + b"\0\0"),
+            (b"B", b"\0\0\0\0\0\2%b%b\0\0" % (_parameter(group), _parameter(b"f"))),
             (b"D", b"P\0"),
             (b"E", b"\0\0\0\0\0"),
         )
     )
+
+
+def _parameter(value: bytes) -> bytes:
+    return len(value).to_bytes(4) + value
 
 
 SYNC = b"S\0\0\0\4"

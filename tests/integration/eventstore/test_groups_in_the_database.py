@@ -101,7 +101,7 @@ def test_a_version_that_is_known_to_be_old_changes_nothing_in_the_outcome(
         append_events(connection, an_append("order-1", *(an_event() for _ in range(5))))
         for known in (1, 3, 5):
             record = (
-                f'[{{"append":0,"event_id":"{keyed_id(str(known))}","stream":"order-1",'
+                f'[{{"append":0,"nth":1,"event_id":"{keyed_id(str(known))}","stream":"order-1",'
                 f'"known":{known},"type":"x","schema_version":1,"data":{{}},"metadata":{{}}}}]'
             )
             connection.execute("SELECT append_events(%s)", (record,))

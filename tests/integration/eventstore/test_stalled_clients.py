@@ -31,7 +31,7 @@ from tests.integration.eventstore.sessions import (
 SENDS_AND_STOPS = """
 import os, signal, sys, psycopg
 connection = psycopg.connect(sys.argv[1], autocommit=True)
-connection.pgconn.send_query_params(sys.argv[2].encode(), [sys.stdin.buffer.read()])
+connection.pgconn.send_query_params(sys.argv[2].encode(), [sys.stdin.buffer.read(), b"f"])
 while connection.pgconn.flush():
     pass
 os.kill(os.getpid(), signal.SIGSTOP)
@@ -125,7 +125,7 @@ async def test_an_append_is_one_statement_and_never_part_of_a_pipeline(
     with tempfile.TemporaryFile() as trace:
         connection.pgconn.trace(trace.fileno())
         for _ in range(10):
-            await store.append(an_append("order-1", an_event(event_id=keyed_id("same"))))
+            await store.append(an_append("order-1"))
         connection.pgconn.untrace()
         trace.seek(0)
         sent = [

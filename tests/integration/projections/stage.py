@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.modules.customers.events import REGISTERED
 from projections.generations import make_first
 from projections.projection import Generation, Projection
 from projections.projector import Projector
-from projections.reading import ReadModels
+from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.registry import PROJECTIONS
 from projections.session import Log
 
@@ -74,12 +74,7 @@ class Stage:
     store: PostgresEventStore
     wakeups: Wakeups
     log: Log
-    models: ReadModels = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.models = ReadModels(
-            self.database.engine(max_size=4), min_position_timeout=timedelta(seconds=DEADLINE_S)
-        )
+    models: ReadModels
 
     async def record(self, *happenings: Happening) -> int:
         """Append the events, each alone, in order; the last position."""
@@ -158,12 +153,18 @@ async def opened_stage(
     async with (
         opened_store(database, poll_interval=LONG_POLL, upcasters=upcasters) as store,
         Wakeups(database, LONG_POLL) as wakeups,
+        opened_models(database, max_size=4) as models,
     ):
-        stage = Stage(database, store, wakeups, Log(database, catalogue, upcasters))
-        try:
-            yield stage
-        finally:
-            await stage.models._engine.dispose()
+        yield Stage(database, store, wakeups, Log(database, catalogue, upcasters), models)
+
+
+@asynccontextmanager
+async def opened_models(
+    database: Database, *, max_size: int, patience: timedelta = timedelta(seconds=DEADLINE_S)
+) -> AsyncIterator[ReadModels]:
+    """The read models for the time of the block."""
+    async with database.pool(max_size=max_size, settings=QUERY_SETTINGS) as pool:
+        yield ReadModels(pool, min_position_timeout=patience)
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

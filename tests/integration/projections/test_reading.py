@@ -3,18 +3,24 @@
 import asyncio
 from datetime import timedelta
 
+import psycopg
 import pytest
 
-from app.eventstore.database import Database
+from app.eventstore.database import Database, fetch
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable
+from projections.customers.queries import Customers
+from projections.customers.search import ByIdPrefix
 from projections.generations import GenerationRow, drop
-from projections.reading import ReadModels
+from projections.reading import compiled
 from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
-from tests.integration.projections.stage import CATALOGUE, Stage, sent
+from tests.integration.projections.stage import CATALOGUE, Stage, opened_models, sent
 
 pytestmark = pytest.mark.anyio
+
+RUNS_BEFORE_PREPARING = 5
+RUNS = 9
 
 
 async def test_a_query_sees_what_was_recorded_up_to_its_min_position(stage: Stage) -> None:
@@ -30,30 +36,27 @@ async def test_a_query_sees_what_was_recorded_up_to_its_min_position(stage: Stag
 async def test_a_query_waits_for_its_read_model_and_holds_no_connection(stage: Stage) -> None:
     await stage.make_first()
     position = await stage.record(sent("ann"))
-    engine = stage.database.engine(max_size=1)
-    timelines = Timelines(ReadModels(engine, min_position_timeout=timedelta(minutes=1)), CATALOGUE)
-    waiting = [
-        asyncio.create_task(timelines.page("ann", limit=1, min_position=position))
-        for _ in range(20)
-    ]
-    await asyncio.sleep(0.1)
-    assert (await timelines.page("ann", limit=1)).items == []
-    assert not any(task.done() for task in waiting)
-    await stage.apply(TIMELINE.generation(1))
-    pages = await asyncio.gather(*waiting)
+    async with opened_models(stage.database, max_size=1) as models:
+        timelines = Timelines(models, CATALOGUE)
+        waiting = [
+            asyncio.create_task(timelines.page("ann", limit=1, min_position=position))
+            for _ in range(20)
+        ]
+        await asyncio.sleep(0.1)
+        assert (await timelines.page("ann", limit=1)).items == []
+        assert not any(task.done() for task in waiting)
+        await stage.apply(TIMELINE.generation(1))
+        pages = await asyncio.gather(*waiting)
     assert [len(page.items) for page in pages] == [1] * 20
-    await engine.dispose()
 
 
 async def test_a_query_gives_up_on_a_read_model_that_does_not_come(stage: Stage) -> None:
     await stage.make_first()
     position = await stage.record(sent("ann"))
-    models = ReadModels(
-        stage.database.engine(max_size=1), min_position_timeout=timedelta(milliseconds=20)
-    )
-    with pytest.raises(ReadModelBehind, match="position 0"):
-        await Timelines(models, CATALOGUE).page("ann", limit=1, min_position=position)
-    await models._engine.dispose()
+    soon = timedelta(milliseconds=20)
+    async with opened_models(stage.database, max_size=1, patience=soon) as models:
+        with pytest.raises(ReadModelBehind, match="position 0"):
+            await Timelines(models, CATALOGUE).page("ann", limit=1, min_position=position)
 
 
 async def test_a_position_beyond_the_head_is_refused_at_once(stage: Stage) -> None:
@@ -74,7 +77,8 @@ async def test_a_generation_that_is_dropped_under_a_query_is_left_for_the_new_on
     await stage.make_first()
     await stage.record(sent("ann"))
     timelines = Timelines(stage.models, CATALOGUE)
-    assert (await timelines.page("ann", limit=1)).items == []
+    for _ in range(RUNS):
+        assert (await timelines.page("ann", limit=1)).items == []
     await rebuild(stage.log, TIMELINE, handover=timedelta(0))
     async with await stage.database.connect() as connection:
         assert await drop(connection, GenerationRow("timeline", 1, TIMELINE.version, "ready"))
@@ -82,6 +86,37 @@ async def test_a_generation_that_is_dropped_under_a_query_is_left_for_the_new_on
     position = await stage.record(sent("ann"))
     await stage.apply(TIMELINE.generation(2))
     assert len((await timelines.page("ann", limit=9, min_position=position)).items) == 2
+
+
+async def test_a_query_is_prepared_once_and_reads_even_small_tables_by_their_indexes(
+    stage: Stage,
+) -> None:
+    await stage.make_first()
+    async with opened_models(stage.database, max_size=1) as models:
+        timelines, customers = Timelines(models, CATALOGUE), Customers(models)
+        for number in range(RUNS):
+            await timelines.page(f"ann-{number}", limit=number + 1)
+            await customers.page(ByIdPrefix(f"ann-{number}"), limit=number + 1)
+        prepared = await fetch(
+            models._pool,
+            "SELECT name, cardinality(parameter_types), generic_plans + custom_plans"
+            " FROM pg_prepared_statements WHERE statement LIKE '%%LATERAL%%'",
+            (),
+        )
+        assert len(prepared) == 2
+        for name, parameters, runs in prepared:
+            assert runs == RUNS - RUNS_BEFORE_PREPARING
+            nulls = ", ".join(["NULL"] * parameters)
+            plan = await fetch(models._pool, f"EXPLAIN EXECUTE {name}({nulls})".encode(), ())
+            assert "Seq Scan" not in str(plan)
+
+
+async def test_a_value_that_is_composed_into_a_query_fails_every_run(stage: Stage) -> None:
+    await stage.make_first()
+    of_ann = compiled(lambda tables: tables.timeline.select().filter_by(customer_id="ann"))
+    for _ in range(2):
+        with pytest.raises(psycopg.ProgrammingError, match="parameter missing"):
+            await stage.models.rows(TIMELINE, of_ann, {})
 
 
 async def test_a_lost_connection_costs_a_query_nothing(stage: Stage) -> None:
@@ -96,9 +131,11 @@ async def test_a_lost_connection_costs_a_query_nothing(stage: Stage) -> None:
     assert (await timelines.page("ann", limit=1)).items == []
 
 
-async def test_a_server_that_is_not_there_is_unavailable(tmp_path: object) -> None:
-    engine = Database(f"postgresql://postgres@/store?host={tmp_path}").engine(max_size=1)
-    models = ReadModels(engine, min_position_timeout=timedelta(seconds=1))
-    with pytest.raises(StoreUnavailable):
-        await Timelines(models, CATALOGUE).page("ann", limit=1)
-    await engine.dispose()
+async def test_a_server_that_is_not_there_is_unavailable(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.eventstore.database.FETCH_FOR", timedelta(0))
+    nowhere = Database(f"postgresql://postgres@/store?host={tmp_path}")
+    async with opened_models(nowhere, max_size=1) as models:
+        with pytest.raises(StoreUnavailable):
+            await Timelines(models, CATALOGUE).page("ann", limit=1)

@@ -9,6 +9,7 @@ import pytest
 
 from projections import rebuild as rebuilding
 from projections.generations import BUILDING, READY, all_generations
+from projections.reading import compiled
 from projections.rebuild import Progress, RebuildRunning, rebuild
 from projections.registry import PROJECTIONS
 from projections.timeline import TIMELINE
@@ -189,7 +190,7 @@ async def test_a_new_definition_is_built_beside_the_old_one_which_old_code_goes_
     assert await generations(stage) == {1: READY, 2: READY}
     old, new = (
         Timelines(stage.models, CATALOGUE),
-        await stage.models.rows(newer, lambda tables: tables.timeline.select()),
+        await stage.models.rows(newer, compiled(lambda tables: tables.timeline.select()), {}),
     )
     assert len((await old.page("ann", limit=10)).items) == len(new) == 2
 

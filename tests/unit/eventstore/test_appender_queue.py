@@ -32,7 +32,7 @@ class Broken:
     def __init__(self) -> None:
         self.closings = 0
 
-    async def append(self, _request: bytes) -> Any:
+    async def append(self, _request: bytes, *, fresh: bool) -> Any:  # noqa: ARG002 - as it is called
         raise ZeroDivisionError
 
     async def close(self) -> None:

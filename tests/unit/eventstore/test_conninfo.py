@@ -18,6 +18,12 @@ def test_a_url_without_options_has_ours_alone() -> None:
     assert options_of("postgresql://h/d").startswith("-c search_path=shop ")
 
 
+def test_settings_are_options_of_the_session_beside_ours() -> None:
+    said = conninfo_to_dict(Database("postgresql://h/d", "shop").conninfo({"jit": "off"}))
+    assert str(said["options"]).startswith("-c search_path=shop ")
+    assert str(said["options"]).endswith(" -c jit=off")
+
+
 def test_the_rest_of_the_url_is_kept() -> None:
     url = "postgresql://ann:secret@h:6543/d?sslmode=require&target_session_attrs=read-write"
     said = conninfo_to_dict(Database(url).conninfo())

@@ -131,6 +131,18 @@ def test_whatever_fits_travels_at_once() -> None:
     assert [len(group) for group in all_groups(queued)] == [1000, 500]
 
 
+def test_a_share_of_a_long_queue_is_taken_and_the_next_one_after_it() -> None:
+    queue = deque([alone(an_append(f"order-{n}")) for n in range(100)])
+    assert [len(take_group(queue, max_appends=60)) for _ in range(2)] == [60, 40]
+
+
+def test_no_share_parts_what_was_submitted_together() -> None:
+    unit = [waiting_for(an_append(f"order-{n}")) for n in range(100)]
+    unit[0].unit_events = 100
+    queue = deque([*unit, alone(an_append("order-100"))])
+    assert [len(take_group(queue, max_appends=60)) for _ in range(2)] == [100, 1]
+
+
 def test_the_search_for_what_fits_is_bounded() -> None:
     """Else a long queue for one stream would be searched whole again for each of its appends."""
     same_stream = [
@@ -141,6 +153,12 @@ def test_the_search_for_what_fits_is_bounded() -> None:
 
     assert take_group(queue) == same_stream[:1]
     assert list(queue) == [*same_stream[1:], other]
+
+
+def alone(append: Append) -> Waiting:
+    waiting = waiting_for(append)
+    waiting.unit_events = len(waiting.records)
+    return waiting
 
 
 def waiting_for(append: Append) -> Waiting:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from app.bootstrap import CATALOGUE
+from app.catalogue import CATALOGUE
 from app.kernel.event import Metadata
 from app.kernel.ids import check_customer_id, derived_event_id
 from app.modules.customers import decider, routes

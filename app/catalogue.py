@@ -1,0 +1,10 @@
+"""What the log may hold: the built-in modules' event types, and how old payloads become today's."""
+
+from collections.abc import Sequence
+
+from app.eventstore.upcasting import Upcaster
+from app.kernel.event import EventCatalogue
+from app.modules.customers import events as customer_events
+
+CATALOGUE = EventCatalogue(customer_events.REGISTERED)
+UPCASTERS: Sequence[Upcaster] = ()

@@ -1,0 +1,81 @@
+"""Routes that are served before the framework: found by one look into a table, and called at once.
+
+The framework documents them, and serves them too, when anything about a request is out of the
+ordinary: an encoded path, a query. What its router and its handling of each call cost is more than
+a command itself does.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.types import Receive as AnyReceive
+from litestar.types import Scope as AnyScope
+from litestar.types import Send as AnySend
+
+from app.http.asgi import App, Receive, Scope, Send
+from app.http.request import JsonRequest
+
+DIRECT = "direct"
+"""The option of a handler of ``POST …/{id}/<command>`` that may be served so. It takes the request,
+the id and the body as `data`, and answers with an ASGI application.
+"""
+
+_COMMAND_PATH = re.compile(r"(/.+/)\{(\w+)\}(/[^/{}]+)")
+
+
+class DirectRoutes:
+    """What answers without the framework, by method and path."""
+
+    def __init__(self, exact: Mapping[tuple[str, str], App], framework: Litestar) -> None:
+        """Take applications for exact paths, and the framework's handlers that say `DIRECT`."""
+        self._exact = {(method, path.encode()): app for (method, path), app in exact.items()}
+        self._commands: dict[bytes, _Command] = {}
+        for route in framework.routes:
+            if isinstance(route, HTTPRoute) and "POST" in route.route_handler_map:
+                handler, _ = route.route_handler_map["POST"]
+                if handler.opt.get(DIRECT):
+                    command = _Command(route.path_format, handler)
+                    self._commands[command.key] = command
+
+    def find(self, scope: Scope) -> App | None:
+        """Whoever answers the request, whose route's template and parameters are noted; or None."""
+        raw_path: bytes = scope["raw_path"]
+        if scope["query_string"] or b"%" in raw_path:
+            return None
+        if app := self._exact.get((scope["method"], raw_path)):
+            scope["path_template"] = scope["path"]
+            return app
+        if scope["method"] != "POST":
+            return None
+        head, _, name = raw_path.rpartition(b"/")
+        collection, _, thing_id = head.rpartition(b"/")
+        command = self._commands.get(b"%b//%b" % (collection, name)) if thing_id else None
+        if command is not None:
+            scope["path_template"] = command.template
+            scope["path_params"] = {command.parameter: thing_id.decode("ascii")}
+        return command
+
+
+class _Command:
+    """A handler of the framework's, called without it."""
+
+    def __init__(self, template: str, handler: HTTPRouteHandler) -> None:
+        found = _COMMAND_PATH.fullmatch(template)
+        if found is None:
+            raise ValueError(f"{template} is no command's path")
+        before, self.parameter, after = found.groups()
+        self.template = template
+        self.key = (before + after).encode()
+        self._handler = handler
+        self._call = cast(Callable[..., Awaitable[App]], handler.fn)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route_handler"] = self._handler
+        request = JsonRequest(cast(AnyScope, scope), cast(AnyReceive, receive), cast(AnySend, send))
+        data: Any = await request.json()
+        answer = await self._call(request=request, data=data, **scope["path_params"])
+        await answer(scope, receive, send)
