@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-CONNECTIONS = 32
+CONNECTIONS = 128
+"""Many senders, as backends have. Fewer wait for the disk together, and leave the worker idle."""
 HOW_TO_GET = "wrk is not installed (Debian: apt-get install wrk; macOS: brew install wrk)"
 
 _SCRIPT = Path(__file__).with_name("requests.lua")
@@ -27,7 +28,7 @@ def write_requests(file: Path, requests: Iterable[tuple[str, Any]]) -> Path:
 
 
 async def rate(url: str, requests: Path, seconds: int) -> float:
-    """Requests a second over 32 connections. Raises when any of them failed."""
+    """Requests a second over `CONNECTIONS`. Raises when any of them failed."""
     process = await asyncio.create_subprocess_exec(
         *("wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
         *("--duration", f"{seconds}s", "--script", str(_SCRIPT), url, "--", str(requests)),

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import rich_click as click
+import uvloop
 
 from app.catalogue import CATALOGUE
 from app.cli.import_progress import ImportProgress
@@ -105,7 +106,7 @@ def command(
     # All that one import records is one chain of causes.
     metadata = Metadata(correlation_id=str(new_event_id()))
     row_events = RowEvents(columns, zone, intake, secret, metadata)
-    sys.exit(asyncio.run(_import(settings, file, columns, row_events)))
+    sys.exit(uvloop.run(_import(settings, file, columns, row_events)))
 
 
 async def _import(settings: Settings, path: str, columns: Columns, row_events: RowEvents) -> int:

@@ -43,6 +43,10 @@ MAX_QUEUED_BYTES = 256 * 1024 * 1024
 MAX_KNOWN_STREAMS = 100_000
 ENOUGH_APPENDS = 32
 """For a group not to be parted: that would cost more than it gains."""
+GROUPS_TO_CHECK = 100
+"""Once an id has come again, for so many groups the store looks for each id before it inserts. Else
+it takes them for new, and finds out by its unique index that one is not.
+"""
 GIVE_UP_AFTER = timedelta(seconds=20)
 LOCK_TIMEOUT_MS = 10_000
 SHORTEST_TRY_S = 5.0
@@ -94,6 +98,7 @@ class Appender:
         self._queued_events = self._queued_bytes = 0
         self._appends_sent = 0
         """In the last group."""
+        self._groups_to_check = 0
         self._closed = False
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -189,12 +194,13 @@ class Appender:
 
     async def _send(self, group: list[Waiting]) -> None:
         """Append a group; on a value that PostgreSQL refuses, its halves, down to the culprit."""
+        fresh = not self._groups_to_check and all(waiting.is_fresh for waiting in group)
+        self._groups_to_check = max(self._groups_to_check - 1, 0)
         try:
-            answer = await self._call_until_answered(group)
+            answer = await self._call_until_answered(group, fresh=fresh)
         except _ContentRefused as error:
-            if isinstance(error, psycopg.errors.UniqueViolation) and _is_fresh(group):
-                # An id that its caller has used before: the store is to look for them.
-                group[0].is_fresh = False
+            if fresh and isinstance(error, psycopg.errors.UniqueViolation):
+                self._groups_to_check = GROUPS_TO_CHECK
                 await self._send(group)
             elif len(group) == 1:
                 _fail(group, UnstorableValue(_first_line(error), field="data"))
@@ -207,7 +213,7 @@ class Appender:
             # After the next group has left: the server is not to wait for our callers.
             self._loop.call_soon(self._deliver, group, answer)
 
-    async def _call_until_answered(self, group: list[Waiting]) -> GroupAnswer:
+    async def _call_until_answered(self, group: list[Waiting], *, fresh: bool) -> GroupAnswer:
         # By when they came: a queue behind a server that is down waits no longer than one append.
         deadline = max(waiting.give_up_at for waiting in group)
         pause_s = _FIRST_PAUSE_S
@@ -216,13 +222,14 @@ class Appender:
                 async with asyncio.timeout(max(deadline - perf_counter(), SHORTEST_TRY_S)):
                     if self._calls is None:
                         self._calls = await self._connect()
-                    return await self._call(self._calls, group)
+                    return await self._call(self._calls, group, fresh=fresh)
             except _ContentRefused:
                 raise
             except (psycopg.Error, StoreUnavailable, TimeoutError, OSError) as error:
                 await self._disconnect()
+                fresh = False
                 for waiting in group:
-                    waiting.sent, waiting.is_fresh = True, False
+                    waiting.sent = True
                     waiting.encode({})
                 if perf_counter() + pause_s > deadline:
                     raise _as_unavailable(error) from error
@@ -230,15 +237,17 @@ class Appender:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    async def _call(self, calls: GroupCalls, group: list[Waiting]) -> GroupAnswer:
+    async def _call(self, calls: GroupCalls, group: list[Waiting], *, fresh: bool) -> GroupAnswer:
         started = perf_counter()
-        answer = await calls.append(encode_group(group), fresh=_is_fresh(group))
+        answer = await calls.append(encode_group(group), fresh=fresh)
         self._group_events.observe(sum(len(waiting.records) for waiting in group))
         self._group_seconds.observe(perf_counter() - started)
         return answer
 
     def _deliver(self, group: list[Waiting], answer: GroupAnswer) -> None:
         refused: dict[int, list[_Refusal]] = {}
+        if answer.refusals:
+            self._groups_to_check = GROUPS_TO_CHECK
         for refusal in _refusals.decode(answer.refusals) if answer.refusals else ():
             refused.setdefault(refusal.append, []).append(refusal)
         position = answer.first_position
@@ -283,10 +292,6 @@ class Appender:
         self._known_versions.clear()
         for waiting in self._queue:
             waiting.encode({})
-
-
-def _is_fresh(group: Sequence[Waiting]) -> bool:
-    return all(waiting.is_fresh for waiting in group)
 
 
 def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:

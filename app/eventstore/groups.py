@@ -51,8 +51,11 @@ class Waiting(Struct, eq=False):
     """Its size when it was written down first, for which it counts as long as it waits."""
     sent: bool = False
     """Whether it was sent before, so that the store may know it although nobody was answered."""
-    is_fresh: bool = True
-    """Whether nothing recorded can refuse it: its ids are new, and it expects no version."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing recorded should refuse it: it expects no version, and is sent first."""
+        return not self.sent and all(part.expected_version is None for part in self.append.streams)
 
     @property
     def event_ids(self) -> list[UUID]:
@@ -65,9 +68,7 @@ class Waiting(Struct, eq=False):
         Raises `ValueError`, `TypeError` or `OverflowError` for what no JSON can say.
         """
         self.records, self.size_bytes = [], 0
-        self.is_fresh = self.is_fresh and self.append.fingerprint is None
         for part in self.append.streams:
-            self.is_fresh = self.is_fresh and part.expected_version is None
             known = known_versions.get(part.stream)
             for event in part.events:
                 record = _encoder.encode(

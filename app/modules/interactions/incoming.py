@@ -188,8 +188,8 @@ def _check_data(data: Raw) -> None:
     raw = bytes(data)
     if not raw.startswith(b"{"):
         raise InvalidInput("data is an object", field="data")
-    # A key can be spelt with escapes; only then is it worth decoding.
-    if _RESERVED_KEY in raw or b"\\u" in raw:
+    # A key can be spelt with escapes; only then is it worth decoding. One byte is found fastest.
+    if (b"$" in raw and _RESERVED_KEY in raw) or (b"\\" in raw and b"\\u" in raw):
         _refuse_reserved_keys(Decoder().decode(raw))
 
 

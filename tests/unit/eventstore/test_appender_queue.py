@@ -4,12 +4,13 @@ import asyncio
 from time import perf_counter
 from typing import Any, cast
 
+import psycopg
 import pytest
 
 from app.eventstore import appender as module
-from app.eventstore.appender import Appender
+from app.eventstore.appender import GROUPS_TO_CHECK, Appender
 from app.eventstore.database import Database
-from app.eventstore.group_calls import GroupCalls
+from app.eventstore.group_calls import GroupAnswer, GroupCalls
 from app.kernel.errors import StoreUnavailable, UnstorableValue
 from tests.controls.events import an_append, an_event
 
@@ -37,6 +38,19 @@ class Broken:
 
     async def close(self) -> None:
         self.closings += 1
+
+
+class KnownIds:
+    """Calls to a store that knows every id already, and says so when it inserts without a look."""
+
+    def __init__(self) -> None:
+        self.fresh: list[bool] = []
+
+    async def append(self, _request: bytes, *, fresh: bool) -> GroupAnswer:
+        self.fresh.append(fresh)
+        if fresh:
+            raise psycopg.errors.UniqueViolation
+        return GroupAnswer(first_position=1, versions=[1], refusals=None)
 
 
 @pytest.fixture
@@ -147,3 +161,28 @@ async def test_after_an_unforeseen_failure_its_connection_is_used_no_more(
     assert isinstance(answer.exception(), StoreUnavailable)
     assert broken.closings == 1
     assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+async def test_once_an_id_has_come_again_ids_are_looked_for_first_for_a_while(
+    appender: Appender,
+) -> None:
+    calls = KnownIds()
+    appender._calls = cast(GroupCalls, calls)
+    sending = asyncio.create_task(appender._run())
+    for _ in range(GROUPS_TO_CHECK + 1):
+        (answer,) = appender.submit([an_append()])
+        await answer
+    sending.cancel()
+
+    assert calls.fresh == [True, *[False] * GROUPS_TO_CHECK, True, False]
+
+
+async def test_what_expects_a_version_or_was_sent_before_is_never_taken_for_new(
+    appender: Appender,
+) -> None:
+    appender.submit([an_append(), an_append(expected_version=3)])
+    plain, exact = appender._queue
+
+    assert (plain.is_fresh, exact.is_fresh) == (True, False)
+    plain.sent = True
+    assert not plain.is_fresh
