@@ -2,6 +2,8 @@
 
 import asyncio
 import csv
+import subprocess
+import sys
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -10,7 +12,7 @@ from time import perf_counter
 import psycopg
 
 from benchmarks.bench import Bench
-from benchmarks.processes import environment, running
+from benchmarks.processes import environment
 from benchmarks.report import Section, compared
 from benchmarks.rounds import side_by_side
 from benchmarks.sample import Crowd
@@ -70,9 +72,10 @@ class _Imports:
         arguments += ["--type", "type", "--occurred-at", "occurred_at"]
         env = environment(self._bench, self._database)
         started = perf_counter()
-        with running(self._bench, arguments, env=env) as (process, log):
-            if await asyncio.to_thread(process.wait):
-                raise RuntimeError(f"the import failed: {log.read_text()[-2000:]}")
+        command = [sys.executable, *arguments]
+        done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True)
+        if done.returncode:
+            raise RuntimeError(f"the import failed: {done.stderr.decode()[-2000:]}")
         return self._bench.size.import_events / (perf_counter() - started)
 
     def rate_of_copy(self) -> float:

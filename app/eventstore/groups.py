@@ -55,7 +55,10 @@ class Waiting(Struct, eq=False):
     @property
     def is_fresh(self) -> bool:
         """Whether nothing recorded should refuse it: it expects no version, and is sent first."""
-        return not self.sent and all(part.expected_version is None for part in self.append.streams)
+        for part in self.append.streams:
+            if part.expected_version is not None:
+                return False
+        return not self.sent
 
     @property
     def event_ids(self) -> list[UUID]:
@@ -181,7 +184,8 @@ class _Rules:
         for part in waiting.append.streams:
             use = _Use.SHARED if part.expected_version is None else _Use.EXACT
             self._streams[part.stream] = use if admitted else _Use.BLOCKED
-            self._event_ids.update([event.event_id.int for event in part.events])
+            for event in part.events:
+                self._event_ids.add(event.event_id.int)
         return admitted
 
 

@@ -95,11 +95,12 @@ class RowEvents:
         )
 
     def _content_key(self, content: tuple[str, str, str, Raw]) -> EventKey:
-        digest = self._row_digest.copy()
-        digest.update(_encoded(content))
-        number = self._equal_rows.get(digest.digest(), 0)
-        self._equal_rows[digest.digest()] = number + 1
-        return EventKey("row", digest.hexdigest(), number)
+        hashed = self._row_digest.copy()
+        hashed.update(_encoded(content))
+        digest = hashed.digest()
+        number = self._equal_rows.get(digest, 0)
+        self._equal_rows[digest] = number + 1
+        return EventKey("row", digest.hex(), number)
 
     def _data_of(self, row: Row) -> Raw:
         data = _encoded({k: cell for k, cell in row.cells.items() if k not in self._named})
