@@ -10,6 +10,7 @@ import msgspec
 
 from app.eventstore.database import Connection
 from app.eventstore.groups import Waiting, encode_group
+from app.eventstore.heads import Heads
 from app.eventstore.port import Append, StreamAppend
 from app.kernel.ids import stream_name
 from benchmarks.bench import Bench
@@ -22,7 +23,7 @@ TARGETS = {200: 0.7}
 MAX_GROUPS = 500
 """Of a round: single events take their time, for each waits for the disk."""
 
-_CALL = "CALL append_group(%s::jsonb, true)"
+_CALL = "CALL append_group(%s::jsonb, NULL, true)"
 _BARE_INSERT = """
 INSERT INTO events (
     position, event_id, stream, version, type, schema_version, customer_id, data, metadata,
@@ -74,19 +75,23 @@ class _Groups:
     def __init__(self) -> None:
         self._crowd = Crowd()
         self._versions: Counter[str] = Counter()
+        self._heads = Heads()
         self._position = 0
 
     def of_function(self, group_events: int) -> str:
         """As the appender writes a group of appends of one event each."""
-        known = dict(self._versions)
-        group = []
+        group, streams, versions = [], [], []
         for customer_id in self._customers(group_events):
             stream = self._count(customer_id)
+            streams.append(stream)
+            versions.append(self._versions[stream])
             event = self._crowd.event(customer_id)
             waiting = Waiting(Append((StreamAppend(stream, (event,)),)), answer=None)
-            waiting.encode(known)
+            waiting.encode()
             group.append(waiting)
-        return encode_group(group).decode()
+        request = encode_group(group, self._heads)
+        self._heads.note(streams, self._heads.position + 1, versions)
+        return request.decode()
 
     def of_bare_insert(self, group_events: int) -> str:
         """The same records, with what the function finds out by itself."""

@@ -12,7 +12,7 @@ is recorded now.
 
 import asyncio
 import random
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -28,6 +28,7 @@ from msgspec import Struct
 from app.eventstore.database import Database, check_server, unavailable
 from app.eventstore.group_calls import GroupAnswer, GroupCalls
 from app.eventstore.groups import Waiting, encode_group, halves, take_group
+from app.eventstore.heads import Heads
 from app.eventstore.port import Append, Appended, AppendedEvent
 from app.kernel.errors import (
     IdempotencyConflict,
@@ -40,7 +41,6 @@ from app.kernel.metrics import UNMEASURED, Histogram
 
 MAX_QUEUED_EVENTS = 50_000
 MAX_QUEUED_BYTES = 256 * 1024 * 1024
-MAX_KNOWN_STREAMS = 100_000
 ENOUGH_APPENDS = 32
 """For a group not to be parted: that would cost more than it gains."""
 GROUPS_TO_CHECK = 100
@@ -105,7 +105,7 @@ class Appender:
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self._calls: GroupCalls | None = None
-        self._known_versions: OrderedDict[str, int] = OrderedDict()
+        self._heads = Heads()
 
     async def __aenter__(self) -> "Appender":
         """Connect, and refuse a server that could lose events."""
@@ -163,7 +163,7 @@ class Appender:
     def _encoded(self, waiting: Waiting) -> bool:
         """Whether it could be written down; else its caller is told, and nobody else is hurt."""
         try:
-            waiting.encode(self._known_versions)
+            waiting.encode()
         except (TypeError, ValueError, OverflowError) as error:
             waiting.resolve(UnstorableValue(_first_line(error), field="data"))
             return False
@@ -201,6 +201,7 @@ class Appender:
         except _ContentRefused as error:
             if fresh and isinstance(error, psycopg.errors.UniqueViolation):
                 self._groups_to_check = GROUPS_TO_CHECK
+                self._heads.forget()
                 await self._send(group)
             elif len(group) == 1:
                 _fail(group, UnstorableValue(_first_line(error), field="data"))
@@ -210,8 +211,19 @@ class Appender:
         except TidingsError as error:
             _fail(group, error)
         else:
+            self._note(group, answer)
             # After the next group has left: the server is not to wait for our callers.
             self._loop.call_soon(self._deliver, group, answer)
+
+    def _note(self, group: list[Waiting], answer: GroupAnswer) -> None:
+        """Take in what the next group's records may say."""
+        if answer.refusals:
+            self._groups_to_check = GROUPS_TO_CHECK
+            self._heads.forget()
+        else:
+            parts = [part for waiting in group for part in waiting.append.streams]
+            streams = [part.stream for part in parts for _ in part.events]
+            self._heads.note(streams, answer.first_position, answer.versions)
 
     async def _call_until_answered(self, group: list[Waiting], *, fresh: bool) -> GroupAnswer:
         # By when they came: a queue behind a server that is down waits no longer than one append.
@@ -230,7 +242,6 @@ class Appender:
                 fresh = False
                 for waiting in group:
                     waiting.sent = True
-                    waiting.encode({})
                 if perf_counter() + pause_s > deadline:
                     raise _as_unavailable(error) from error
                 _log.warning("append_retried", error=_first_line(error))
@@ -239,15 +250,15 @@ class Appender:
 
     async def _call(self, calls: GroupCalls, group: list[Waiting], *, fresh: bool) -> GroupAnswer:
         started = perf_counter()
-        answer = await calls.append(encode_group(group), fresh=fresh)
+        answer = await calls.append(
+            encode_group(group, self._heads), seen=self._heads.position, fresh=fresh
+        )
         self._group_events.observe(sum(len(waiting.records) for waiting in group))
         self._group_seconds.observe(perf_counter() - started)
         return answer
 
     def _deliver(self, group: list[Waiting], answer: GroupAnswer) -> None:
         refused: dict[int, list[_Refusal]] = {}
-        if answer.refusals:
-            self._groups_to_check = GROUPS_TO_CHECK
         for refusal in _refusals.decode(answer.refusals) if answer.refusals else ():
             refused.setdefault(refusal.append, []).append(refusal)
         position = answer.first_position
@@ -264,14 +275,7 @@ class Appender:
                         AppendedEvent(event.event_id, event.type, part.stream, version, position)
                     )
                     position += 1
-                self._remember(part.stream, version)
             waiting.resolve(Appended(tuple(events)))
-
-    def _remember(self, stream: str, version: int) -> None:
-        self._known_versions[stream] = version
-        self._known_versions.move_to_end(stream)
-        if len(self._known_versions) > MAX_KNOWN_STREAMS:
-            self._known_versions.popitem(last=False)
 
     async def _connect(self) -> GroupCalls:
         connection = await self._database.connect(application_name="tidings append")
@@ -288,10 +292,7 @@ class Appender:
             with suppress(Exception):
                 await self._calls.close()
             self._calls = None
-        # The server that comes back may be one that had not seen the last events.
-        self._known_versions.clear()
-        for waiting in self._queue:
-            waiting.encode({})
+        self._heads.forget()
 
 
 def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:

@@ -15,7 +15,7 @@ from psycopg.pq.abc import PGresult
 
 from app.eventstore.database import Connection
 
-CALL = b"CALL append_group($1, $2)"
+CALL = b"CALL append_group($1, $2, $3)"
 
 _versions = msgspec.json.Decoder(list[int])
 
@@ -48,17 +48,17 @@ class GroupCalls:
         self._is_watched = True
         self._loop.add_reader(self._socket, self._read)
 
-    async def append(self, request: bytes, *, fresh: bool) -> GroupAnswer:
+    async def append(self, request: bytes, *, seen: int, fresh: bool) -> GroupAnswer:
         """Send a group and wait for the answer, which comes after the commit.
 
-        `fresh`: its ids are new, and it expects no versions (see `append_events`).
+        `seen` and `fresh` say what the store need not look up (see `append_events`).
 
         Raises `psycopg.Error`; after any other exception the connection is of no further use.
         """
         answer = self._answer = self._loop.create_future()
         self._result = None
         try:
-            self._pgconn.send_query_params(CALL, [request, b"t" if fresh else b"f"])
+            self._pgconn.send_query_params(CALL, [request, b"%d" % seen, b"t" if fresh else b"f"])
             if self._pgconn.flush():
                 self._loop.add_writer(self._socket, self._write)
         except OperationalError as error:

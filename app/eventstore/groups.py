@@ -1,7 +1,7 @@
 """Which waiting appends may travel together, and how a group is written down."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
+from app.eventstore.heads import Heads
 from app.eventstore.port import Append, Appended
 
 MAX_GROUP_EVENTS = 1_000
@@ -18,7 +19,7 @@ MAX_HELD_APPENDS = 1_000
 
 
 class _Record(Struct, frozen=True, omit_defaults=True):
-    """An event as `append_events` reads it; the append's number is put before it in the group."""
+    """An event as `append_events` reads it; its place in the group is put before it there."""
 
     event_id: UUID
     stream: str
@@ -27,7 +28,6 @@ class _Record(Struct, frozen=True, omit_defaults=True):
     data: Raw
     metadata: Raw
     expected: int | None = None
-    known: int | None = None
     customer_id: str | None = None
     occurred_at: datetime | None = None
 
@@ -65,14 +65,13 @@ class Waiting(Struct, eq=False):
         """The ids of its events, in order."""
         return [event.event_id for part in self.append.streams for event in part.events]
 
-    def encode(self, known_versions: Mapping[str, int]) -> None:
+    def encode(self) -> None:
         """Write its records, once, while other groups are on their way.
 
         Raises `ValueError`, `TypeError` or `OverflowError` for what no JSON can say.
         """
         self.records, self.size_bytes = [], 0
         for part in self.append.streams:
-            known = known_versions.get(part.stream)
             for event in part.events:
                 record = _encoder.encode(
                     _Record(
@@ -83,7 +82,6 @@ class Waiting(Struct, eq=False):
                         data=event.data,
                         metadata=event.metadata,
                         expected=part.expected_version,
-                        known=known,
                         customer_id=event.customer_id,
                         occurred_at=event.occurred_at,
                     )
@@ -104,9 +102,9 @@ class Waiting(Struct, eq=False):
             self.answer.set_exception(outcome)
 
 
-def encode_group(group: Sequence[Waiting]) -> bytes:
+def encode_group(group: Sequence[Waiting], heads: Heads) -> bytes:
     """The request of `append_events`: a JSON array of flat records, each event numbered within its
-    stream.
+    stream, with what is known of that.
     """
     records: list[bytes] = []
     numbers: dict[str, int] = {}
@@ -114,9 +112,11 @@ def encode_group(group: Sequence[Waiting]) -> bytes:
         encoded = iter(waiting.records)
         for part in waiting.append.streams:
             number = numbers.get(part.stream, 0) if part.expected_version is None else 0
+            hint = heads.hint(part.stream)
             for _ in part.events:
                 number += 1
-                records.append(b'{"append":%d,"nth":%d,%b' % (append, number, next(encoded)[1:]))
+                record = next(encoded)[1:]
+                records.append(b'{"append":%d,"nth":%d,%b%b' % (append, number, hint, record))
             numbers[part.stream] = number
     return b"[%b]" % b",".join(records)
 

@@ -18,8 +18,8 @@ TABLES = (
     "events",
 )
 FUNCTIONS = (
-    "append_group(jsonb, boolean, bigint, integer[], text)",
-    "append_events(jsonb, boolean)",
+    "append_group(jsonb, bigint, boolean, bigint, integer[], text)",
+    "append_events(jsonb, bigint, boolean)",
     "stream_version(text)",
     "clock_now()",
     "log_channel()",

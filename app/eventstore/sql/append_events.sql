@@ -3,13 +3,15 @@
 -- `request` is a JSON array of flat records, one an event, in order: append (the number of its append
 -- in the group), nth (which of the group's events for its stream it is, from 1; behind an append that
 -- expects an exact version, which counts its own, it goes on), event_id, stream, expected (the stream's
--- version before its append; null: any), known (a version that the stream is known to have; null:
--- none), type, schema_version, customer_id, data, metadata, occurred_at (null: when recorded). Each
--- append is recorded or refused alone and whole. An append that expects an exact version must be the
--- first to its stream in the group: behind another it gets that one's version, and the group fails.
+-- version before its append; null: any), head (its version as long as the log ends at `seen`; null:
+-- not known), known (a version that it has; null: none known), type, schema_version, customer_id,
+-- data, metadata, occurred_at (null: when recorded). Each append is recorded or refused alone and
+-- whole. An append that expects an exact version must be the first to its stream in the group: behind
+-- another it gets that one's version, and the group fails.
 --
 -- With `fresh`, nothing is looked up that could refuse an append: the caller says that the ids are
--- new and that no versions are expected. Should an id not be new after all, the group fails.
+-- new and that no versions are expected. Should an id not be new after all, the group fails; so it
+-- does when a head is not what the caller says.
 --
 -- Answers one row. The recorded events stand at first_position and the places after it, in the order
 -- of the request; versions are theirs in that order. refusals (null: none) is a JSON array of one
@@ -21,7 +23,7 @@
 -- locks after that), so positions become visible in order; and under READ COMMITTED each statement
 -- of a VOLATILE function sees what the lock's last holder committed.
 CREATE OR REPLACE FUNCTION append_events(
-    request jsonb, fresh boolean DEFAULT false,
+    request jsonb, seen bigint DEFAULT NULL, fresh boolean DEFAULT false,
     OUT first_position bigint, OUT versions integer[], OUT refusals jsonb
 )
 LANGUAGE plpgsql VOLATILE
@@ -102,9 +104,10 @@ BEGIN
             r.stream,
             -- A head is looked for from a known version on, for an index scan reads a page's older
             -- versions too.
-            coalesce((
+            coalesce(CASE WHEN last_position = seen THEN r.head END, (
                 SELECT h.version FROM events h
-                WHERE h.stream = r.stream AND h.version >= coalesce(r.expected, r.known, 1)
+                WHERE h.stream = r.stream
+                    AND h.version >= coalesce(r.expected, r.known, r.head, 1)
                 ORDER BY h.version DESC LIMIT 1
             ), 0) + r.nth,
             r.type,
@@ -116,11 +119,11 @@ BEGIN
             now_recorded_at
         FROM ROWS FROM (jsonb_to_recordset(request) AS (
             append integer, nth integer, event_id uuid, stream text, expected integer,
-            known integer, type text, schema_version smallint, customer_id text, data jsonb,
-            metadata jsonb, occurred_at timestamptz
+            known integer, head integer, type text, schema_version smallint, customer_id text,
+            data jsonb, metadata jsonb, occurred_at timestamptz
         )) WITH ORDINALITY AS r (
-            append, nth, event_id, stream, expected, known, type, schema_version, customer_id,
-            data, metadata, occurred_at, ordinal
+            append, nth, event_id, stream, expected, known, head, type, schema_version,
+            customer_id, data, metadata, occurred_at, ordinal
         )
         RETURNING e.position, e.version
     )

@@ -10,6 +10,7 @@ from psycopg.pq import ExecStatus
 from app.eventstore.database import Database
 from app.eventstore.group_calls import CALL
 from app.eventstore.groups import Waiting, encode_group
+from app.eventstore.heads import Heads
 from app.eventstore.port import Append
 
 LOCK_TIMEOUT = "20s"
@@ -30,13 +31,13 @@ def request(appends: Sequence[Append]) -> bytes:
     """The group as `append_events` takes it, without the appender's rules."""
     group = [Waiting(append, answer=None) for append in appends]
     for waiting in group:
-        waiting.encode({})
-    return encode_group(group)
+        waiting.encode()
+    return encode_group(group, Heads())
 
 
 def append_group(connection: psycopg.Connection[Any], appends: Sequence[Append]) -> None:
     """Append by the statement that the appender sends."""
-    result = connection.pgconn.exec_params(CALL, [request(appends), b"f"])
+    result = connection.pgconn.exec_params(CALL, [request(appends), None, b"f"])
     assert result.status == ExecStatus.TUPLES_OK, result.get_error_message()
 
 
@@ -47,7 +48,7 @@ def messages(appends: Sequence[Append]) -> bytes:
         kind + (len(body) + 4).to_bytes(4) + body
         for kind, body in (
             (b"P", b"\0%s\0\0\0" % CALL),
-            (b"B", b"\0\0\0\0\0\2%b%b\0\0" % (_parameter(group), _parameter(b"f"))),
+            (b"B", b"\0\0\0\0\0\3%b\0\0" % b"".join(map(_parameter, (group, b"0", b"f")))),
             (b"D", b"P\0"),
             (b"E", b"\0\0\0\0\0"),
         )

@@ -106,3 +106,19 @@ def test_a_version_that_is_known_to_be_old_changes_nothing_in_the_outcome(
             )
             connection.execute("SELECT append_events(%s)", (record,))
     assert [version for _, _, version, _ in log_of(database)] == list(range(1, 9))
+
+
+def test_a_head_is_believed_only_while_the_log_ends_where_it_was_seen(database: Database) -> None:
+    def record(number: int, head: int) -> str:
+        return (
+            f'[{{"append":0,"nth":1,"event_id":"{keyed_id(str(number))}","stream":"order-1",'
+            f'"head":{head},"type":"x","schema_version":1,"data":{{}},"metadata":{{}}}}]'
+        )
+
+    with session(database) as connection:
+        append_events(connection, an_append("order-1", *(an_event() for _ in range(5))))
+        for number, head, seen in ((1, 5, 5), (2, 3, 5)):
+            connection.execute("SELECT append_events(%s, %s)", (record(number, head), seen))
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("SELECT append_events(%s, %s)", (record(3, 3), 7))
+    assert [version for _, _, version, _ in log_of(database)] == list(range(1, 8))

@@ -31,7 +31,7 @@ from tests.integration.eventstore.sessions import (
 SENDS_AND_STOPS = """
 import os, signal, sys, psycopg
 connection = psycopg.connect(sys.argv[1], autocommit=True)
-connection.pgconn.send_query_params(sys.argv[2].encode(), [sys.stdin.buffer.read(), b"f"])
+connection.pgconn.send_query_params(sys.argv[2].encode(), [sys.stdin.buffer.read(), b"0", b"f"])
 while connection.pgconn.flush():
     pass
 os.kill(os.getpid(), signal.SIGSTOP)

@@ -33,7 +33,7 @@ class Broken:
     def __init__(self) -> None:
         self.closings = 0
 
-    async def append(self, _request: bytes, *, fresh: bool) -> Any:  # noqa: ARG002 - as it is called
+    async def append(self, _request: bytes, *, seen: int, fresh: bool) -> Any:  # noqa: ARG002 - as it is called
         raise ZeroDivisionError
 
     async def close(self) -> None:
@@ -46,7 +46,7 @@ class KnownIds:
     def __init__(self) -> None:
         self.fresh: list[bool] = []
 
-    async def append(self, _request: bytes, *, fresh: bool) -> GroupAnswer:
+    async def append(self, _request: bytes, *, seen: int, fresh: bool) -> GroupAnswer:  # noqa: ARG002 - as it is called
         self.fresh.append(fresh)
         if fresh:
             raise psycopg.errors.UniqueViolation
@@ -99,7 +99,6 @@ async def test_a_queue_that_takes_too_much_memory_refuses_at_once(
 
 async def test_what_has_been_answered_counts_no_more() -> None:
     appender = Unreachable(Database("postgresql://127.0.0.1:1/nowhere"))
-    appender._known_versions["order-1"] = 7
     answers = appender.submit([an_append("order-1"), an_append("order-2")])
     for waiting in appender._queue:
         waiting.give_up_at = perf_counter()
@@ -122,15 +121,12 @@ async def test_after_a_lost_connection_nothing_known_before_is_believed(
     appender: Appender,
 ) -> None:
     """The server that comes back may be a replica that had not seen the last events."""
-    appender._known_versions["order-1"] = 7
-    appender.submit([an_append("order-1")])
-    (waiting,) = appender._queue
-    assert b'"known":7' in waiting.records[0]
+    appender._heads.note(["order-1"], 1, [7])
+    assert appender._heads.hint("order-1")
 
     await appender._disconnect()
-    assert b'"known"' not in waiting.records[0]
-    appender.submit([an_append("order-1")])
-    assert b'"known"' not in appender._queue[1].records[0]
+    assert not appender._heads.hint("order-1")
+    assert appender._heads.position == 0
 
 
 async def test_a_queue_behind_a_server_that_is_away_waits_no_longer_than_one_append() -> None:

@@ -163,5 +163,5 @@ def alone(append: Append) -> Waiting:
 
 def waiting_for(append: Append) -> Waiting:
     waiting = Waiting(append, answer=None)
-    waiting.encode({})
+    waiting.encode()
     return waiting
