@@ -18,24 +18,20 @@ from contextlib import suppress
 from datetime import timedelta
 from time import perf_counter
 from types import TracebackType
-from uuid import UUID
 
-import msgspec
 import psycopg
 import structlog
-from msgspec import Struct
 
 from app.eventstore.database import Database, check_server, unavailable
 from app.eventstore.group_calls import GroupAnswer, GroupCalls
 from app.eventstore.groups import Waiting, encode_group, halves, take_group
 from app.eventstore.heads import Heads
-from app.eventstore.port import Append, Appended, AppendedEvent
+from app.eventstore.outcomes import tell_outcomes
+from app.eventstore.port import Append, Appended
 from app.kernel.errors import (
-    IdempotencyConflict,
     StoreUnavailable,
     TidingsError,
     UnstorableValue,
-    WrongExpectedVersion,
 )
 from app.kernel.metrics import UNMEASURED, Histogram
 
@@ -63,19 +59,6 @@ _ContentRefused = (
 )
 
 _log = structlog.get_logger(__name__)
-
-
-class _Refusal(Struct, frozen=True):
-    append: int
-    event_id: str
-    position: int | None
-    stream: str
-    version: int
-    type: str | None
-    fingerprint: str | None
-
-
-_refusals = msgspec.json.Decoder(list[_Refusal])
 
 
 class Appender:
@@ -258,24 +241,11 @@ class Appender:
         return answer
 
     def _deliver(self, group: list[Waiting], answer: GroupAnswer) -> None:
-        refused: dict[int, list[_Refusal]] = {}
-        for refusal in _refusals.decode(answer.refusals) if answer.refusals else ():
-            refused.setdefault(refusal.append, []).append(refusal)
-        position = answer.first_position
-        remaining = iter(answer.versions)
-        for number, waiting in enumerate(group):
-            if number in refused:
-                waiting.resolve(_refused_outcome(waiting, refused[number]))
-                continue
-            events = []
-            for part in waiting.append.streams:
-                for event in part.events:
-                    version = next(remaining)
-                    events.append(
-                        AppendedEvent(event.event_id, event.type, part.stream, version, position)
-                    )
-                    position += 1
-            waiting.resolve(Appended(tuple(events)))
+        try:
+            tell_outcomes(group, answer)
+        except Exception as error:
+            _log.exception("answer_not_understood")
+            _fail(group, StoreUnavailable(f"the append failed: {type(error).__name__}"))
 
     async def _connect(self) -> GroupCalls:
         connection = await self._database.connect(application_name="tidings append")
@@ -293,30 +263,6 @@ class Appender:
                 await self._calls.close()
             self._calls = None
         self._heads.forget()
-
-
-def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:
-    """Why an append was refused: it is recorded already, or a stream is at another version."""
-    by_id = {refusal.event_id: refusal for refusal in refusals}
-    of_events = [by_id[str(event_id)] for event_id in waiting.event_ids]
-    recorded = tuple(
-        AppendedEvent(UUID(r.event_id), r.type, r.stream, r.version, r.position)
-        for r in of_events
-        if r.position is not None and r.type is not None
-    )
-    if recorded:
-        if of_events[0].fingerprint != waiting.append.fingerprint or of_events[0].position is None:
-            return IdempotencyConflict()
-        # Ids that no caller could have sent before were recorded by our own lost attempt.
-        lost_attempt = waiting.sent and waiting.append.fingerprint is None
-        return Appended(recorded, repeated=not lost_attempt)
-    actual = {refusal.stream: refusal.version for refusal in of_events}
-    for part in waiting.append.streams:
-        if part.expected_version not in {None, actual[part.stream]}:
-            return WrongExpectedVersion(
-                part.stream, part.expected_version or 0, actual[part.stream]
-            )
-    return StoreUnavailable("the append was refused for no reason that still holds")
 
 
 def _fail(group: Sequence[Waiting], error: Exception) -> None:
