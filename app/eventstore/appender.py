@@ -166,7 +166,7 @@ class Appender:
                     await self._disconnect()  # an answer may still come, and is not the next one's
                 finally:
                     self._queued_events -= sum(len(waiting.records) for waiting in group)
-                    self._queued_bytes -= sum(waiting.queued_bytes for waiting in group)
+                    self._queued_bytes -= sum(waiting.size_bytes for waiting in group)
             self._wake.clear()
             self._idle.set()
 
@@ -182,7 +182,8 @@ class Appender:
         try:
             answer = await self._call_until_answered(group, fresh=fresh)
         except _ContentRefused as error:
-            if fresh and isinstance(error, psycopg.errors.UniqueViolation):
+            believed = fresh or self._heads.position
+            if believed and isinstance(error, psycopg.errors.UniqueViolation):
                 self._groups_to_check = GROUPS_TO_CHECK
                 self._heads.forget()
                 await self._send(group)

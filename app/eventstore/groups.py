@@ -47,8 +47,6 @@ class Waiting(Struct, eq=False):
     """On the first append of several sent together: how many events they are, to stay together."""
     records: list[bytes] = []
     size_bytes: int = 0
-    queued_bytes: int = 0
-    """Its size when it was written down first, for which it counts as long as it waits."""
     sent: bool = False
     """Whether it was sent before, so that the store may know it although nobody was answered."""
 
@@ -90,7 +88,6 @@ class Waiting(Struct, eq=False):
                     raise ValueError("a NUL byte stands in the JSON")
                 self.records.append(record)
                 self.size_bytes += len(record)
-        self.queued_bytes = self.queued_bytes or self.size_bytes
 
     def resolve(self, outcome: Appended | Exception) -> None:
         """Answer, unless nobody waits any more."""
