@@ -1,5 +1,6 @@
 """The outermost layer, around everything: ids, metrics, the access log, and the direct routes."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 from time import perf_counter
@@ -12,12 +13,14 @@ from app.http.direct import DirectRoutes
 from app.http.metrics import RequestMetrics
 from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
+from app.kernel.errors import StoreUnavailable
 
 UNMATCHED = "unmatched"
 """The route of a request that no route knows: its path could be anything."""
 OTHER = "other"
 """The method of a request that has one of its own invention."""
 
+_STOPPING = StoreUnavailable("the server is being stopped; what was asked for may have been done")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -50,6 +53,11 @@ class Front:
             if exchange.status:
                 raise
             await _refuse(error, scope, send)
+        except asyncio.CancelledError:
+            if exchange.status:
+                raise
+            # The server is being stopped, and has waited for this long enough.
+            await _refuse(_STOPPING, scope, send)
         finally:
             self._record(method, scope, exchange, perf_counter() - started_at)
 

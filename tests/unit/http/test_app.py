@@ -1,5 +1,6 @@
 """The app around the routes: ids, problems for what is routed nowhere, HEAD, direct routes."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -50,6 +51,10 @@ async def ingest_nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
     raise StoreUnavailable
 
 
+async def wait_for_ever(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    await asyncio.Event().wait()
+
+
 async def break_off(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     raise RuntimeError("too late")
@@ -60,6 +65,7 @@ app = app_of(
     direct_routes={
         ("POST", "/v1/events"): ingest,
         ("POST", "/v1/down"): ingest_nothing,
+        ("POST", "/v1/for-ever"): wait_for_ever,
         ("GET", "/v1/half"): break_off,
     },
 )
@@ -89,6 +95,17 @@ async def test_another_way_to_write_its_path_does_not_reach_what_documents_it() 
 
 async def test_what_a_direct_route_raises_is_answered_with_its_problem() -> None:
     answer = await ask(app, "POST", "/v1/down")
+
+    assert (answer.status, answer.code) == (503, "store-unavailable")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_what_a_stopping_server_waits_for_no_longer_is_answered_with_a_problem() -> None:
+    """A server cancels it then, and would itself answer with 500."""
+    asked = asyncio.create_task(ask(app, "POST", "/v1/for-ever", x_request_id="r-1"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    answer = await asked
 
     assert (answer.status, answer.code) == (503, "store-unavailable")
     assert answer.headers["retry-after"] == "1"
