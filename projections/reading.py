@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg.errors import UndefinedTable
 from psycopg_pool import AsyncConnectionPool
 
-from app.eventstore.database import Connection, fetch
+from app.eventstore.database import Connection, borrowing, fetch
 from app.eventstore.tables import checkpoints, events
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind
 from projections.projection import DIALECT, Generation, Projection
@@ -53,6 +53,11 @@ class _Pointed(NamedTuple):
     known_at: float
 
 
+class _Behind(NamedTuple):
+    position: int
+    head: int
+
+
 class ReadModels:
     """The read models of a store."""
 
@@ -79,20 +84,55 @@ class ReadModels:
         `PositionBeyondHead`, or `StoreUnavailable`.
         """
         try:
-            return await self._read(projection, query, values, min_position)
+            return await self._read(projection, query, values, min_position or 0)
         except UndefinedTable:
             self._pointed.pop(projection.name, None)  # the generation was dropped
-        return await self._read(projection, query, values, min_position)
+        return await self._read(projection, query, values, min_position or 0)
 
     async def _read(
         self,
         projection: Projection[T],
         query: Callable[[T], bytes],
         values: Mapping[str, Any],
-        min_position: int | None,
+        min_position: int,
     ) -> list[AnyRow]:
-        generation = await self._generation_at(projection, min_position or 0)
-        return await fetch(self._pool, query(generation.tables), values)
+        """The answer of the generation that the pointer names, once it has come to the position."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout_s
+        poll_s = _FIRST_POLL_S
+        while True:
+            generation = await self._generation(projection)
+            answered = await self._ask(generation, query(generation.tables), values, min_position)
+            if isinstance(answered, list):
+                return answered
+            if min_position > answered.head:
+                raise PositionBeyondHead(
+                    f"the log ends at position {answered.head}, before {min_position}",
+                    field="min_position",
+                )
+            if loop.time() >= deadline:
+                raise ReadModelBehind(
+                    f"the read model has come to position {answered.position}, "
+                    f"not to {min_position} yet"
+                )
+            await asyncio.sleep(poll_s)
+            poll_s = min(poll_s * 2, _LONGEST_POLL_S)
+
+    async def _ask(
+        self, generation: Generation[Any], text: bytes, values: Mapping[str, Any], min_position: int
+    ) -> list[AnyRow] | _Behind:
+        """The rows, or where the generation is that has not come to the position.
+
+        Both are asked for on one connection. A server that crashes may take back what a read model
+        has shown, for its commits wait for no disk; then the connection is lost as well.
+        """
+
+        async def ask(connection: Connection) -> list[AnyRow] | _Behind:
+            if min_position and (behind := await _behind(connection, generation, min_position)):
+                return behind
+            return await _rows(connection, text, values)
+
+        return await borrowing(self._pool, ask)
 
     async def _generation(self, projection: Projection[T]) -> Generation[T]:
         """The generation that the pointer names, asked for at most once a second."""
@@ -110,29 +150,21 @@ class ReadModels:
         self._pointed[projection.name] = known._replace(known_at=now)
         return known.generation
 
-    async def _generation_at(self, projection: Projection[T], min_position: int) -> Generation[T]:
-        """The generation that the pointer names, once it has come to the position."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeout_s
-        poll_s = _FIRST_POLL_S
-        while True:
-            generation = await self._generation(projection)
-            if not min_position:
-                return generation
-            values = {"consumer": generation.checkpoint.consumer}
-            [(position, head)] = await fetch(self._pool, _reached_and_head(), values)
-            if position >= min_position:
-                return generation
-            if min_position > head:
-                raise PositionBeyondHead(
-                    f"the log ends at position {head}, before {min_position}", field="min_position"
-                )
-            if loop.time() >= deadline:
-                raise ReadModelBehind(
-                    f"the read model has come to position {position}, not to {min_position} yet"
-                )
-            await asyncio.sleep(poll_s)
-            poll_s = min(poll_s * 2, _LONGEST_POLL_S)
+
+async def _behind(
+    connection: Connection, generation: Generation[Any], min_position: int
+) -> _Behind | None:
+    """Where the generation and the log are, as long as it has not come to the position."""
+    values = {"consumer": generation.checkpoint.consumer}
+    [row] = await _rows(connection, _reached_and_head(), values)
+    reached = _Behind(*row)
+    return reached if reached.position < min_position else None
+
+
+async def _rows(
+    connection: Connection, statement: bytes, values: Mapping[str, Any]
+) -> list[AnyRow]:
+    return await (await connection.execute(statement, values)).fetchall()
 
 
 @compiled

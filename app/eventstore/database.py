@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -149,15 +149,26 @@ def _refuse_unsafe(off: Sequence[tuple[str, ...]], *, accept_data_loss: bool) ->
 async def fetch(
     pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Values
 ) -> list[tuple[Any, ...]]:
-    """The rows that a statement answers; it must be one that may be run twice.
+    """The rows that a statement answers; it is run, and fails, as the work of `borrowing`."""
 
-    A lost connection, as when the server restarts, is replaced and the statement run again, for up
-    to `FETCH_FOR`. Raises `StoreUnavailable` after that, or when no connection has come free.
+    async def rows(connection: Connection) -> list[tuple[Any, ...]]:
+        return await (await connection.execute(statement, values)).fetchall()
+
+    return await borrowing(pool, rows)
+
+
+async def borrowing(
+    pool: AsyncConnectionPool[Connection], work: Callable[[Connection], Awaitable[T]]
+) -> T:
+    """What the work answers on one connection, all of it; it must be work that may be done twice.
+
+    A lost connection, as when the server restarts, is replaced and the work done again, for up to
+    `FETCH_FOR`. Raises `StoreUnavailable` after that, or when no connection has come free.
     """
     deadline = monotonic() + FETCH_FOR.total_seconds()
     while True:
         try:
-            return await to_its_end(_fetch_once(pool, statement, values))
+            return await to_its_end(_borrow_once(pool, work))
         except psycopg.OperationalError as error:
             if isinstance(error, TooManyRequests) or monotonic() > deadline:
                 raise _unread(error) from error
@@ -170,12 +181,12 @@ def _unread(error: psycopg.OperationalError) -> StoreUnavailable:
     return unavailable(error)
 
 
-async def _fetch_once(
-    pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Values
-) -> list[tuple[Any, ...]]:
+async def _borrow_once(
+    pool: AsyncConnectionPool[Connection], work: Callable[[Connection], Awaitable[T]]
+) -> T:
     # A pool that has given up connects again when it is asked: those who wait ask again and again.
     async with pool.connection(timeout=ASK_AGAIN_AFTER_S) as connection:
-        return await (await connection.execute(statement, values)).fetchall()
+        return await work(connection)
 
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:

@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
 from app.eventstore.database import Database, fetch
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable
+from projections import reading
 from projections.customers.queries import Customers
 from projections.customers.search import ByIdPrefix
 from projections.generations import GenerationRow, drop
@@ -21,6 +23,10 @@ pytestmark = pytest.mark.anyio
 
 RUNS_BEFORE_PREPARING = 5
 RUNS = 9
+END_OTHER_SESSIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 async def test_a_query_sees_what_was_recorded_up_to_its_min_position(stage: Stage) -> None:
@@ -48,6 +54,33 @@ async def test_a_query_waits_for_its_read_model_and_holds_no_connection(stage: S
         await stage.apply(TIMELINE.generation(1))
         pages = await asyncio.gather(*waiting)
     assert [len(page.items) for page in pages] == [1] * 20
+
+
+async def test_what_a_crash_takes_back_between_promise_and_answer_is_waited_for_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.make_first()
+    position = await stage.record(sent("ann"))
+    await stage.apply(TIMELINE.generation(1))
+    behind = reading._behind
+    promises = 0
+
+    async def crash_after_it(*asked: Any) -> Any:
+        nonlocal promises
+        answer = await behind(*asked)
+        promises += answer is None
+        if answer is not None:
+            await stage.apply(TIMELINE.generation(1))
+        elif promises == 1:
+            await stage.fetch("DELETE FROM timeline_g1 RETURNING position")
+            await stage.fetch("UPDATE checkpoints SET position = 0 RETURNING position")
+            await stage.fetch(END_OTHER_SESSIONS)
+        return answer
+
+    monkeypatch.setattr(reading, "_behind", crash_after_it)
+    page = await Timelines(stage.models, CATALOGUE).page("ann", limit=1, min_position=position)
+    assert [entry.position for entry in page.items] == [position]
+    assert promises == 2
 
 
 async def test_a_query_gives_up_on_a_read_model_that_does_not_come(stage: Stage) -> None:
@@ -124,10 +157,7 @@ async def test_a_lost_connection_costs_a_query_nothing(stage: Stage) -> None:
     timelines = Timelines(stage.models, CATALOGUE)
     for _ in range(3):
         await asyncio.gather(*(timelines.page("ann", limit=1) for _ in range(8)))
-        await stage.fetch(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        await stage.fetch(END_OTHER_SESSIONS)
     assert (await timelines.page("ann", limit=1)).items == []
 
 
