@@ -253,8 +253,10 @@ class Appender:
         try:
             await check_server(connection, accept_data_loss=self._database.accept_data_loss)
             await connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-        except BaseException:
+        except BaseException as error:
             await connection.close()
+            if isinstance(error, psycopg.OperationalError):  # it is lost already
+                raise unavailable(error) from error
             raise
         return GroupCalls(connection)
 

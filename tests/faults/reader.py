@@ -10,14 +10,12 @@ from datetime import timedelta
 import structlog
 
 from app.eventstore.database import Database
-from app.eventstore.postgres import opened_store
+from tests.faults.opening import opened_at_last
 
 
 async def read(url: str, schema: str) -> None:
     """Print position and id of every event."""
-    async with opened_store(
-        Database(url, schema), poll_interval=timedelta(milliseconds=200)
-    ) as store:
+    async with opened_at_last(Database(url, schema), timedelta(milliseconds=200)) as store:
         async for batch in store.follow(after=0):
             for event in batch:
                 sys.stdout.write(f"{event.position} {event.event_id}\n")

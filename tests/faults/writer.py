@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from app.eventstore.database import Database
 from app.eventstore.port import Append, Appended, EventStore, StreamAppend
-from app.eventstore.postgres import opened_store
 from app.kernel.errors import WrongExpectedVersion
 from app.kernel.event import NewEvent
 from tests.controls.events import an_event, keyed_id
+from tests.faults.opening import opened_at_last
 
 CALLERS = 4
 STREAMS = [f"order-{number}" for number in range(5)]
@@ -80,7 +80,7 @@ class Caller:
 
 
 async def write(url: str, schema: str, seed: str, name: str) -> None:
-    async with opened_store(Database(url, schema), poll_interval=timedelta(seconds=5)) as store:
+    async with opened_at_last(Database(url, schema), timedelta(seconds=5)) as store:
         ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
 
         async def call(caller: Caller) -> None:

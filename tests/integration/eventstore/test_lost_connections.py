@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.eventstore.appender import Appender
-from app.eventstore.database import Database
+from app.eventstore.database import Connection, Database
 from app.eventstore.port import Append, Appended
 from app.eventstore.postgres import PostgresEventStore
-from app.kernel.errors import WrongExpectedVersion
+from app.kernel.errors import StoreUnavailable, WrongExpectedVersion
 from tests.controls.events import an_append, an_event, keyed_id
 from tests.integration.eventstore.lossy import LossySocket, lossy
 from tests.integration.eventstore.sessions import (
@@ -22,6 +22,16 @@ from tests.integration.eventstore.sessions import (
 pytestmark = pytest.mark.anyio
 
 Lossy = tuple[Appender, LossySocket]
+
+
+class Cut(Database):
+    """Whose connections are lost as soon as they are made."""
+
+    async def connect(self, **parameters: str | int) -> Connection:
+        connection = await super().connect(**parameters)
+        async with await super().connect() as killer:
+            await killer.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        return connection
 
 
 @pytest.fixture
@@ -131,3 +141,11 @@ def hang_up(database: Database) -> None:
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
             " WHERE application_name = 'tidings append' AND datname = current_database()"
         )
+
+
+async def test_a_connection_that_is_lost_at_the_start_is_a_store_that_cannot_be_reached(
+    database: Database,
+) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        async with Appender(Cut(database.url, database.schema)):
+            pass
