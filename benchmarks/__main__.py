@@ -49,6 +49,7 @@ def main(sections: Sequence[str], quick: bool, markdown: bool, directory: Path |
     ):
         bench = Bench(postgres.dsn, Path(temporary), QUICK if quick else FULL)
         machine = _machine(postgres.dsn)
+        bench.warm_up()
         try:
             measured = uvloop.run(_measure(bench, sections or list(SECTIONS)))
         except asyncio.CancelledError:

@@ -234,9 +234,8 @@ class Appender:
 
     async def _call(self, calls: GroupCalls, group: list[Waiting], *, fresh: bool) -> GroupAnswer:
         started = perf_counter()
-        answer = await calls.append(
-            encode_group(group, self._heads), seen=self._heads.position, fresh=fresh
-        )
+        request = encode_group(group, self._heads, fresh=fresh)
+        answer = await calls.append(request, seen=self._heads.position, fresh=fresh)
         self._group_events.observe(sum(len(waiting.records) for waiting in group))
         self._group_seconds.observe(perf_counter() - started)
         return answer

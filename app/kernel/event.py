@@ -36,8 +36,11 @@ class Metadata(Struct, frozen=True, omit_defaults=True):
     """A keyed digest of the request as sent, by which a reused idempotency key is told apart."""
 
 
-class NewEvent(Struct, frozen=True):
-    """An event on its way to the store; its id is chosen before it is sent."""
+class NewEvent(Struct, frozen=True, omit_defaults=True):
+    """An event on its way to the store; its id is chosen before it is sent.
+
+    Encoded as JSON, it is most of a record of `append_events`.
+    """
 
     event_id: UUID
     type: str

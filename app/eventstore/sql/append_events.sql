@@ -1,13 +1,13 @@
 -- Appends a group of appends to the log, in the transaction that calls it.
 --
 -- `request` is a JSON array of flat records, one an event, in order: append (the number of its append
--- in the group), nth (which of the group's events for its stream it is, from 1; behind an append that
--- expects an exact version, which counts its own, it goes on), event_id, stream, expected (the stream's
--- version before its append; null: any), head (its version as long as the log ends at `seen`; null:
--- not known), known (a version that it has; null: none known), type, schema_version, customer_id,
--- data, metadata, occurred_at (null: when recorded). Each append is recorded or refused alone and
--- whole. An append that expects an exact version must be the first to its stream in the group: behind
--- another it gets that one's version, and the group fails.
+-- in the group; not read when `fresh`), nth (which of the group's events for its stream it is; null:
+-- the first; behind an append that expects an exact version, which counts its own, it goes on),
+-- event_id, stream, expected (the stream's version before its append; null: any), head (its version
+-- as long as the log ends at `seen`; null: not known), known (a version that it has; null: none known),
+-- type, schema_version (null: 1), customer_id, data, metadata, occurred_at (null: when recorded). Each
+-- append is recorded or refused alone and whole. An append that expects an exact version must be the
+-- first to its stream in the group: behind another it gets that one's version, and the group fails.
 --
 -- With `fresh`, nothing is looked up that could refuse an append: the caller says that the ids are
 -- new and that no versions are expected. Should an id not be new after all, the group fails; so it
@@ -109,9 +109,9 @@ BEGIN
                 WHERE h.stream = r.stream
                     AND h.version >= coalesce(r.expected, r.known, r.head, 1)
                 ORDER BY h.version DESC LIMIT 1
-            ), 0) + r.nth,
+            ), 0) + coalesce(r.nth, 1),
             r.type,
-            r.schema_version,
+            coalesce(r.schema_version, 1),
             r.customer_id,
             r.data,
             r.metadata,
