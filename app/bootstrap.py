@@ -31,7 +31,7 @@ from projections.customers.routes import customer_query_routes
 from projections.lag import LagGauges, published_lag
 from projections.projector import Projector
 from projections.reading import QUERY_SETTINGS, ReadModels
-from projections.rebuild import OnProgress, rebuild
+from projections.rebuild import JOBS, OnProgress, rebuild
 from projections.registry import PROJECTIONS, projection_named
 from projections.session import Log
 from projections.status import ProjectionStatus, rate_per_s, statuses
@@ -43,6 +43,7 @@ SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
 
 MAX_QUERY_CONNECTIONS = 8
+REBUILD_JOBS = JOBS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -132,15 +133,28 @@ async def run_projector(settings: Settings, database: Database, stop: asyncio.Ev
     """Keep the read models up to date until told to stop."""
     poll_interval = timedelta(milliseconds=settings.poll_interval_ms)
     async with Wakeups(database, poll_interval) as wakeups:
-        await Projector(_log_of(database), wakeups, PROJECTIONS).run(stop)
+        log = _log_of(database)
+        await Projector(log, wakeups, PROJECTIONS, shards=settings.shards).run(stop)
 
 
 async def rebuild_projection(
-    database: Database, name: str, *, on_progress: OnProgress, drop_old: bool
+    database: Database,
+    name: str,
+    *,
+    on_progress: OnProgress,
+    drop_old: bool,
+    jobs: int = REBUILD_JOBS,
+    throttle: float | None = None,
 ) -> int:
     """Rebuild a read model by its name; see `projections.rebuild`. Answers the generation."""
-    projection = projection_named(name)
-    return await rebuild(_log_of(database), projection, on_progress=on_progress, drop_old=drop_old)
+    return await rebuild(
+        _log_of(database),
+        projection_named(name),
+        on_progress=on_progress,
+        drop_old=drop_old,
+        jobs=jobs,
+        throttle=throttle,
+    )
 
 
 async def observe_projections(database: Database) -> list[tuple[ProjectionStatus, float]]:

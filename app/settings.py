@@ -49,6 +49,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         8000
     )
     workers: Annotated[int, Meta(ge=1, le=64, description="How many processes serve the API.")] = 1
+    shards: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="How many shards the work on a read model gets when it is first made.",
+        ),
+    ] = 1
     accept_data_loss: Annotated[
         bool,
         Meta(

@@ -6,7 +6,7 @@ tables are made beside it, one pointer row moves, and tables that nobody reads a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ import structlog
 from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Identifier, Literal
 
-from app.eventstore.consumer import ensure_checkpoint
+from app.eventstore.checkpoints import ensure_checkpoints
 from app.eventstore.database import Connection
 from projections.projection import Generation, Projection
 
@@ -62,6 +62,7 @@ WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
 """
 _FORGET = (
     "DELETE FROM checkpoints WHERE consumer = %(consumer)s",
+    "DELETE FROM parked_keys WHERE consumer = %(consumer)s",
     "DELETE FROM projection_pointers WHERE name = %(name)s AND generation = %(generation)s",
     "DELETE FROM projection_generations WHERE name = %(name)s AND generation = %(generation)s",
 )
@@ -86,7 +87,9 @@ async def built_versions(connection: Connection) -> set[tuple[str, int]]:
     return set(await cursor.fetchall())
 
 
-async def make_first(connection: Connection, projections: tuple[Projection[Any], ...]) -> None:
+async def make_first(
+    connection: Connection, projections: Sequence[Projection[Any]], *, shards: int = 1
+) -> None:
     """Give projections that have no generation at all their first one: ready, and pointed to.
 
     Nothing older could serve meanwhile; queries see how far behind it is. A new version of a
@@ -98,18 +101,22 @@ async def make_first(connection: Connection, projections: tuple[Projection[Any],
             async with _locked(connection, projection):
                 rows = await all_generations(connection)
                 if all(row.name != projection.name for row in rows):
-                    await _make_first(connection, projection)
+                    await _make_first(connection, projection, shards)
 
 
-async def _make_first(connection: Connection, projection: Projection[Any]) -> None:
-    generation = await _create(connection, projection.generation(1), READY)
+async def _make_first(connection: Connection, projection: Projection[Any], shards: int) -> None:
+    generation = await _create(
+        connection, projection.generation(1), READY, projection.shards(shards)
+    )
     for statement in generation.create_indexes():
         await connection.execute(statement)
     await connection.execute(_POINT, (projection.name, projection.version, generation.number))
     _log.info("generation_made", generation=generation.name)
 
 
-async def next_generation(connection: Connection, projection: Projection[Any]) -> Generation[Any]:
+async def next_generation(
+    connection: Connection, projection: Projection[Any], *, shards: int = 1
+) -> Generation[Any]:
     """The generation being built for this version of the definition; made when there is none."""
     async with _locked(connection, projection):
         rows = [row for row in await all_generations(connection) if row.name == projection.name]
@@ -117,11 +124,13 @@ async def next_generation(connection: Connection, projection: Projection[Any]) -
             if row.state == BUILDING and row.definition_version == projection.version:
                 return projection.generation(row.generation)
         number = max((row.generation for row in rows), default=0) + 1
-        return await _create(connection, projection.generation(number), BUILDING)
+        return await _create(
+            connection, projection.generation(number), BUILDING, projection.shards(shards)
+        )
 
 
 async def _create(
-    connection: Connection, generation: Generation[Any], state: str
+    connection: Connection, generation: Generation[Any], state: str, shards: int
 ) -> Generation[Any]:
     for statement in generation.create_tables():
         await connection.execute(statement)
@@ -132,7 +141,7 @@ async def _create(
     projection = generation.projection
     row = (projection.name, generation.number, projection.version, state)
     await connection.execute(_INSERT, row)
-    await ensure_checkpoint(connection, generation.checkpoint)
+    await ensure_checkpoints(connection, generation.name, shards=shards)
     return generation
 
 

@@ -9,20 +9,21 @@ sequence, nothing random, no sum of floats. Its statements end with a semicolon 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from importlib.resources import files
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import Index, MetaData, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from app.eventstore.batch import Checkpoint
+from app.eventstore.batch import Claim, ShardKey, Span
+from app.eventstore.database import Connection
 from app.eventstore.tables import metadata as store_metadata
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _END_OF_STATEMENT = re.compile(r";[ \t]*(?:\n|\Z)")
@@ -31,12 +32,15 @@ DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 """What SQLAlchemy's tables and queries are turned into text with."""
 
 
-class ShardKey(Enum):
-    """What a projection's order is kept by: events of one key are applied in order."""
+class Handler(Protocol[T_contra]):
+    """Applies a batch in Python: like `apply.sql`, a pure function of the events and rows so far.
 
-    CUSTOMER = "customer"
-    STREAM = "stream"
-    NONE = "none"
+    It reads the relation `batch` and its tables, and writes its tables, by `COPY` both ways.
+    """
+
+    async def __call__(self, connection: Connection, tables: T_contra) -> None:
+        """Do so in the transaction that has claimed the batch, on the tables of one generation."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,14 @@ class Projection(Generic[T]):
 
     Primary keys are made with the tables, and indexes (unique ones too) after a rebuild's load.
     """
-    apply: Callable[[], str]
+    apply: Callable[[], str] | None = None
     """Loads the text of `apply.sql`."""
+    handler: Handler[T] | None = None
+    """In its place, where no SQL can say it."""
+
+    def shards(self, wanted: int) -> int:
+        """How many shards its work can have, of so many."""
+        return 1 if self.shard_key is ShardKey.NONE else wanted
 
     def generation(self, number: int) -> "Generation[T]":
         """One set of the tables."""
@@ -73,9 +83,9 @@ class Generation(Generic[T]):
         return f"{self.projection.name}{self._suffix}"
 
     @property
-    def checkpoint(self) -> Checkpoint:
-        """How far the generation's rows have come."""
-        return Checkpoint(self.name)
+    def key(self) -> ShardKey:
+        """What the order of its events is kept by."""
+        return self.projection.shard_key
 
     @property
     def tables(self) -> T:
@@ -90,8 +100,24 @@ class Generation(Generic[T]):
         def name(placeholder: re.Match[str]) -> str:
             return names[placeholder[1]]
 
-        text = _PLACEHOLDER.sub(name, _COMMENT.sub("", self.projection.apply()))
+        text = self.projection.apply() if self.projection.apply else ""
+        text = _PLACEHOLDER.sub(name, _COMMENT.sub("", text))
         return tuple(part.strip() for part in _END_OF_STATEMENT.split(text) if part.strip())
+
+    async def apply(
+        self, claim: Claim, connection: Connection, *, max_events: int | None = None
+    ) -> Span | None:
+        """Claim the next batch, apply it, advance, commit; see `Claim.apply`."""
+        if self.projection.handler is None:
+            return await claim.apply(connection, self.statements, max_events=max_events)
+        return await claim.run(connection, self.work, max_events=max_events)
+
+    async def work(self, connection: Connection) -> None:
+        """Apply `batch`, in the open transaction."""
+        if self.projection.handler is not None:
+            await self.projection.handler(connection, self.tables)
+        for statement in self.statements:
+            await connection.execute(statement, prepare=True)
 
     @property
     def table_names(self) -> tuple[str, ...]:

@@ -1,27 +1,29 @@
 """The projector: keeps every generation of the registered projections up to date.
 
 Any number of projectors, on any machines, share the work: a checkpoint's row lock says who applies
-the next batch (crash semantics: `app.eventstore.batch`). The generation that a rebuild left behind
-is kept up to date too, until it is dropped.
+the next batch of a shard (crash semantics: `app.eventstore.batch`). The generation that a rebuild
+left behind is kept up to date too, until it is dropped.
 """
 
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
 import structlog
 
-from app.eventstore.batch import Claim
-from app.eventstore.consumer import Consumer, backoff_s, note_error, pause
+from app.eventstore.batch import Checkpoint, Claim
+from app.eventstore.checkpoints import note_error, positions_of
+from app.eventstore.consumer import Consumer, backoff_s, pause
 from app.eventstore.database import Connection
 from app.eventstore.wakeups import Wakeups
 from app.kernel.errors import StoreUnavailable
 from projections.generations import READY, all_generations, built_versions, make_first
 from projections.projection import Generation, Projection
-from projections.rebuild import RebuildRunning, rebuild, unknown_event
-from projections.session import Log
+from projections.rebuild import RebuildRunning, rebuild
+from projections.session import Log, unknown_event
 
 MAX_BATCH_EVENTS = 5_000
 LOOK_FOR_GENERATIONS_EVERY = timedelta(seconds=0.5)
@@ -31,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Running(NamedTuple):
-    """The consumer of one generation."""
+    """The consumer of one shard of a generation."""
 
     task: asyncio.Task[None]
     stop: asyncio.Event
@@ -46,14 +48,19 @@ class Projector:
         wakeups: Wakeups,
         projections: Sequence[Projection[Any]],
         *,
+        shards: int = 1,
         max_batch_events: int = MAX_BATCH_EVENTS,
     ) -> None:
-        """Nothing connects before `run`; the wakeups are the caller's to open."""
+        """Nothing connects before `run`; the wakeups are the caller's to open.
+
+        `shards`: those of the generations that are made here.
+        """
         self._log = log
         self._wakeups = wakeups
         self._projections = {projection.name: projection for projection in projections}
+        self._shards = shards
         self._max_batch_events = max_batch_events
-        self._running: dict[str, _Running] = {}
+        self._running: dict[Checkpoint, _Running] = {}
         self._builds: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,33 +85,38 @@ class Projector:
         self, connection: Connection, tasks: asyncio.TaskGroup, stop: asyncio.Event
     ) -> None:
         """Begin to work on generations that appear, and leave those that disappear."""
-        await make_first(connection, tuple(self._projections.values()))
+        await make_first(connection, tuple(self._projections.values()), shards=self._shards)
         while not stop.is_set():
             wanted = await self._wanted(connection)
-            for name in self._running.keys() - wanted.keys():
-                self._running.pop(name).stop.set()
-            for name in wanted.keys() - self._running.keys():
-                self._running[name] = self._start(tasks, wanted[name])
+            for checkpoint in self._running.keys() - wanted.keys():
+                self._running.pop(checkpoint).stop.set()
+            for checkpoint in wanted.keys() - self._running.keys():
+                self._running[checkpoint] = self._start(tasks, checkpoint, wanted[checkpoint])
             built = await built_versions(connection)
             for projection in self._projections.values():
                 if (projection.name, projection.version) not in built:
                     self._build(tasks, projection)
             await pause(stop, LOOK_FOR_GENERATIONS_EVERY.total_seconds())
 
-    async def _wanted(self, connection: Connection) -> dict[str, Generation[Any]]:
-        """The generations to keep up to date, by name."""
-        wanted: dict[str, Generation[Any]] = {}
+    async def _wanted(self, connection: Connection) -> dict[Checkpoint, Generation[Any]]:
+        """The generations to keep up to date, by their shards' checkpoints."""
+        wanted: dict[Checkpoint, Generation[Any]] = {}
         for row in await all_generations(connection):
             projection = self._projections.get(row.name)
             if projection and row.state == READY and row.definition_version == projection.version:
                 generation = projection.generation(row.generation)
-                wanted[generation.name] = generation
+                for checkpoint in await positions_of(connection, generation.name):
+                    wanted[checkpoint] = generation
         return wanted
 
-    def _start(self, tasks: asyncio.TaskGroup, generation: Generation[Any]) -> _Running:
+    def _start(
+        self, tasks: asyncio.TaskGroup, checkpoint: Checkpoint, generation: Generation[Any]
+    ) -> _Running:
         stop = asyncio.Event()
-        step = _Step(generation, self._log, self._max_batch_events)
-        consumer = Consumer(generation.checkpoint, self._log.connect, step)
+        claim = Claim(checkpoint, self._log.catalogue, max_batch_events=self._max_batch_events)
+        consumer = Consumer(
+            claim, partial(self._log.connect, generation.key), Applying(generation, claim)
+        )
         return _Running(tasks.create_task(consumer.run(self._wakeups, stop)), stop)
 
     def _build(self, tasks: asyncio.TaskGroup, projection: Projection[Any]) -> None:
@@ -114,16 +126,18 @@ class Projector:
             self._builds[projection.name] = tasks.create_task(_build(self._log, projection))
 
 
-class _Step:
+class Applying:
     """Applies the next batch to a generation; waits before an event that it does not know."""
 
-    def __init__(self, generation: Generation[Any], log: Log, max_batch_events: int) -> None:
+    def __init__(self, generation: Generation[Any], claim: Claim) -> None:
+        """Take what is applied to, and the claim of one of its shards."""
         self._generation = generation
-        self._claim = Claim(generation.checkpoint, log.catalogue, max_batch_events=max_batch_events)
+        self._claim = claim
         self._waits_before: int | None = None
 
-    async def __call__(self, connection: Connection) -> bool:
-        span = await self._claim.apply(connection, self._generation.statements)
+    async def __call__(self, connection: Connection, max_events: int) -> bool:
+        """Do so; whether there is more."""
+        span = await self._generation.apply(self._claim, connection, max_events=max_events)
         if span is None:
             return False
         if span.unknown is not None and span.upto == span.after:
@@ -135,7 +149,7 @@ class _Step:
         if self._waits_before != unknown:
             message = unknown_event(unknown)
             _log.error("projection_waits", generation=self._generation.name, error=message)
-            await note_error(connection, self._generation.checkpoint, message)
+            await note_error(connection, self._claim.checkpoint, message)
             self._waits_before = unknown
 
 

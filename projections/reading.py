@@ -155,7 +155,7 @@ async def _behind(
     connection: Connection, generation: Generation[Any], min_position: int
 ) -> _Behind | None:
     """Where the generation and the log are, as long as it has not come to the position."""
-    values = {"consumer": generation.checkpoint.consumer}
+    values = {"consumer": generation.name}
     [row] = await _rows(connection, _reached_and_head(), values)
     reached = _Behind(*row)
     return reached if reached.position < min_position else None

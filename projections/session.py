@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.eventstore.batch import open_session
+from app.eventstore.batch import ShardKey, open_session
 from app.eventstore.database import Connection, Database
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
@@ -18,8 +18,8 @@ class Log:
     """The built-in events that this code knows; it waits before any other."""
     upcasters: Sequence[Upcaster] = ()
 
-    async def connect(self) -> Connection:
-        """A session with the relation `batch`. Raises `StoreUnavailable`.
+    async def connect(self, key: ShardKey = ShardKey.NONE) -> Connection:
+        """A session with the relation `batch`, by this key. Raises `StoreUnavailable`.
 
         Its commits do not wait for the disk: rows and checkpoint would be lost together, and are
         made again from the log.
@@ -27,6 +27,12 @@ class Log:
         return await open_session(
             self.database,
             self.upcasters,
+            key=key,
             application_name="tidings projector",
             settings="SET synchronous_commit = off;",
         )
+
+
+def unknown_event(position: int) -> str:
+    """What is said of a consumer whose code is too old for the log."""
+    return f"the event at position {position} is newer than this code, which waits before it"

@@ -28,6 +28,8 @@ class GenerationStatus(Struct, frozen=True):
     lag_seconds: float
     """How long the oldest event that is not applied yet has been recorded; 0: there is none."""
     moved_at: datetime
+    shards: int
+    parked_keys: int
     last_error: str | None
 
 
@@ -50,17 +52,25 @@ class ProjectionStatus(Struct, frozen=True):
         return None
 
 
-# A generation without a checkpoint is being dropped.
+# A generation without a checkpoint is being dropped. What several shards share is as far as the
+# hindmost of them.
 _GENERATIONS = """
+WITH c AS (
+    SELECT consumer, min(position) AS position, min(moved_at) AS moved_at,
+        count(*) AS shards, max(last_error) AS last_error
+    FROM checkpoints GROUP BY consumer
+)
 SELECT format('%s_g%s', g.name, g.generation) AS name, g.name AS projection, g.generation,
     g.definition_version, g.state, p.generation IS NOT NULL AS is_read, c.position,
     greatest(log.head - c.position, 0) AS lag_events,
     greatest(coalesce(extract(epoch FROM clock_now() - (
         SELECT recorded_at FROM events WHERE position = c.position + 1
     )), 0), 0)::double precision AS lag_seconds,
-    c.moved_at, c.last_error
+    c.moved_at, c.shards, (
+        SELECT count(*) FROM parked_keys AS parked WHERE parked.consumer = c.consumer
+    ) AS parked_keys, c.last_error
 FROM projection_generations g
-JOIN checkpoints c ON c.consumer = format('%s_g%s', g.name, g.generation)
+JOIN c ON c.consumer = format('%s_g%s', g.name, g.generation)
 LEFT JOIN projection_pointers p
     ON p.name = g.name AND p.definition_version = g.definition_version
     AND p.generation = g.generation

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from app.bootstrap import PROJECTION_NAMES, rebuild_projection
+from app.bootstrap import PROJECTION_NAMES, REBUILD_JOBS, rebuild_projection
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
 from app.logs import configure_logs
@@ -25,8 +25,22 @@ from app.running import running_database
 @click.command
 @click.argument("name", type=click.Choice(PROJECTION_NAMES))
 @click.option("--drop-old", is_flag=True, help="Drop the tables that queries read before.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=REBUILD_JOBS,
+    help=f"How many fill it at once. Default: {REBUILD_JOBS}.",
+)
+@click.option(
+    "--throttle",
+    metavar="EVENTS_PER_S",
+    type=click.FloatRange(min=1),
+    help="Apply no more events a second than this.",
+)
 @settings_options(*STORE)
-def command(name: str, *, drop_old: bool, **options: Any) -> None:
+def command(
+    name: str, *, drop_old: bool, jobs: int, throttle: float | None, **options: Any
+) -> None:
     """Rebuild a read model from the log, beside the one that queries go on reading.
 
     When it is filled, queries read it from then on. The former one is kept up to date until the
@@ -46,6 +60,8 @@ def command(name: str, *, drop_old: bool, **options: Any) -> None:
                 task, description=f"{name}: {at.phase}", completed=at.position, total=at.head
             ),
             drop_old=drop_old,
+            jobs=jobs,
+            throttle=throttle,
         )
         try:
             generation = uvloop.run(run)

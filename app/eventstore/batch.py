@@ -10,13 +10,15 @@ lease to run out, whoever comes next claims the same range again. A process that
 or cut off, holds the row for 30 s at most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from enum import Enum
 from typing import Any, NamedTuple
 
 from psycopg import AsyncCursor
 
 from app.eventstore.database import Connection, Database, sql
+from app.eventstore.doubt import failures_until_alone
 from app.eventstore.upcasting import Upcaster, upcast_columns
 from app.kernel.event import EventCatalogue
 
@@ -38,11 +40,27 @@ class Span(NamedTuple):
     """The event before which the range had to end, for this code does not know it."""
 
 
+class ShardKey(Enum):
+    """What a consumer's order is kept by.
+
+    Events of one key are worked on in order, by one worker at a time, and are parked together.
+    """
+
+    CUSTOMER = "coalesce(customer_id, stream)"
+    STREAM = "stream"
+    NONE = "position::text"
+    """Each event by itself. Such a consumer has one shard, so that all are in order still."""
+
+
 class Checkpoint(NamedTuple):
     """How far one consumer has come in one shard of its work: a row of the table `checkpoints`."""
 
     consumer: str
     shard: int = 0
+
+
+Work = Callable[[Connection], Awaitable[object]]
+"""Works on the relation `batch`, in the transaction that claimed it."""
 
 
 class Claim:
@@ -57,25 +75,35 @@ class Claim:
             for tag, declared in catalogue.types.items()
             for version in range(1, declared.schema_version + 1)
         ]
+        self.checkpoint = checkpoint
+        self.max_batch_events = max_batch_events
         self._parameters = {
+            "alone": failures_until_alone(max_batch_events),
             "consumer": checkpoint.consumer,
             "shard": checkpoint.shard,
-            "max_events": max_batch_events,
             "types": [tag for tag, _ in known],
             "versions": [version for _, version in known],
         }
 
-    async def take(self, connection: Connection) -> AsyncCursor[tuple[Any, ...]]:
+    async def take(
+        self, connection: Connection, *, max_events: int | None = None
+    ) -> AsyncCursor[tuple[Any, ...]]:
         """Lock the checkpoint and point `batch` at what comes next, in the open transaction."""
-        statement = sql(_PACKAGE, "claim_batch")
-        return await connection.execute(statement, self._parameters, prepare=True)
+        parameters = {**self._parameters, "max_events": max_events or self.max_batch_events}
+        return await connection.execute(sql(_PACKAGE, "claim_batch"), parameters, prepare=True)
 
     async def advance(self, connection: Connection) -> None:
         """Leave the batch behind, in the same transaction; nothing when none was claimed."""
         statement = sql(_PACKAGE, "advance_checkpoint")
         await connection.execute(statement, self._parameters, prepare=True)
 
-    async def apply(self, connection: Connection, statements: Sequence[str]) -> Span | None:
+    async def apply(
+        self,
+        connection: Connection,
+        statements: Sequence[str],
+        *,
+        max_events: int | None = None,
+    ) -> Span | None:
         """Claim a batch, run the statements over it, advance, commit: in one round trip.
 
         None: nothing was there to claim, or another process has it; the statements then ran over
@@ -83,19 +111,46 @@ class Claim:
         """
         async with connection.pipeline():
             await connection.execute("BEGIN")
-            claimed = await self.take(connection)
+            claimed = await self.take(connection, max_events=max_events)
             for statement in statements:
                 await connection.execute(statement, prepare=True)
             await self.advance(connection)
             await connection.execute("COMMIT")
-        row = await claimed.fetchone()
-        return None if row is None else Span(*row[:4])
+        return await span_of(claimed)
+
+    async def run(
+        self, connection: Connection, work: Work, *, max_events: int | None = None
+    ) -> Span | None:
+        """The same for work that no statements say; it is not called when nothing was claimed."""
+        await connection.execute("BEGIN")
+        span = await span_of(await self.take(connection, max_events=max_events))
+        if span is not None:
+            await work(connection)
+            await self.advance(connection)
+        await connection.execute("COMMIT")
+        return span
+
+    async def park(self, connection: Connection, error: str) -> Span | None:
+        """Set the keys of the next event aside, whatever it is, and leave it behind."""
+
+        async def set_aside(connection: Connection) -> None:
+            values = {"consumer": self.checkpoint.consumer, "error": error}
+            await connection.execute(sql(_PACKAGE, "park_batch"), values)
+
+        return await self.run(connection, set_aside, max_events=1)
+
+
+async def span_of(claimed: AsyncCursor[tuple[Any, ...]]) -> Span | None:
+    """What `Claim.take` has claimed; None: nothing."""
+    row = await claimed.fetchone()
+    return None if row is None else Span(*row[:4])
 
 
 async def open_session(
     database: Database,
     upcasters: Sequence[Upcaster],
     *,
+    key: ShardKey,
     application_name: str,
     settings: str = "",
 ) -> Connection:
@@ -106,11 +161,13 @@ async def open_session(
     connection = await database.connect(application_name=application_name)
     timeout_ms = IDLE_IN_TRANSACTION_TIMEOUT // timedelta(milliseconds=1)
     columns = upcast_columns(upcasters)
-    batch = sql(_PACKAGE, "batch_session").replace("{data}", columns.data)
+    batch = sql(_PACKAGE, "batch_session")
+    for name, expression in {**columns._asdict(), "key": key.value}.items():
+        batch = batch.replace(f"{{{name}}}", expression)
     session = f"""
         SET idle_in_transaction_session_timeout = {timeout_ms};
         {settings}
-        {batch.replace("{schema_version}", columns.schema_version)}
+        {batch}
     """
     try:
         await connection.execute(session)

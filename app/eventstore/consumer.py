@@ -4,10 +4,18 @@ Crash semantics: a consumer has no state of its own but its connection, and what
 committed together with the checkpoint (see `app.eventstore.batch`). So any failure is met in one
 way: drop the connection, pause, connect again, and do the same step again.
 
-Failures are of two sorts. The server's state (connections lost, deadlocks, resources, shutdowns,
-timeouts) passes: the pauses begin short and grow. Whatever else fails, fails by the content of the
-events or by our own mistake and would fail again: it is noted at the checkpoint, where people look
-for it, and tried again slowly.
+Failures are of three sorts. The server's state (connections lost, deadlocks, resources, shutdowns,
+timeouts) passes: the pauses begin short and grow. A mistake of the consumer's own (a table that is
+not there, SQL that is none) fails with any event: it is noted at the checkpoint, where people look
+for it, and tried again slowly. Whatever else fails, fails by the content of an event: batches are
+halved down to that one, its key is parked (`app.eventstore.parking`), and everyone else's events go
+on.
+
+An event may also be the death of whoever works on it, who then cannot tell. A process counts itself
+at the checkpoint before its first batch, and each batch that passes takes one off the count; so its
+successor finds how often in a row somebody has died here, and takes a smaller batch each time. A
+death counts against an event only when it is alone, and has been so twice. A connection that is
+lost in the middle of a batch is held to be such a death too, of the server's side.
 """
 
 import asyncio
@@ -19,34 +27,41 @@ from datetime import timedelta
 import psycopg
 import structlog
 
-from app.eventstore.batch import Checkpoint
+from app.eventstore.batch import Claim
+from app.eventstore.checkpoints import note_error, storable
 from app.eventstore.database import Connection
+from app.eventstore.doubt import Doubt
+from app.eventstore.parking import MAX_PARKED_KEYS, parked_count
 from app.eventstore.wakeups import Wakeups
-from app.kernel.errors import StoreUnavailable
+from app.kernel.errors import StoreUnavailable, TidingsError
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 CONTENT_RETRY_AFTER = timedelta(seconds=5)
-MAX_ERROR_CHARACTERS = 1000
 
 # Connections, rollbacks (serialisation, deadlock), resources, objects in use (lock timeouts),
 # intervention (shutdowns, cancelled and timed out statements), the system itself.
 _TRANSIENT_CLASSES = {"08", "40", "53", "55", "57", "58"}
 _IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
+# Syntax errors and missing objects, privileges, features that the server has not.
+_MISTAKE_CLASSES = {"42", "0A"}
 
-_ENSURE = """
-INSERT INTO checkpoints (consumer, shard, position, moved_at) VALUES (%s, %s, %s, clock_now())
-ON CONFLICT DO NOTHING
-"""
-_NOTE_ERROR = """
-UPDATE checkpoints SET last_error = %s WHERE consumer = %s AND shard = %s RETURNING 1
+# Before any work, and only where there is some. Whoever has the checkpoint now is not waited for.
+_COUNT_ATTEMPT = """
+UPDATE checkpoints SET deaths = deaths + 1
+WHERE (consumer, shard) IN (
+    SELECT consumer, shard FROM checkpoints
+    WHERE consumer = %s AND shard = %s AND position < (SELECT max(position) FROM events)
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING deaths - 1
 """
 
 _log = structlog.get_logger(__name__)
 
 Connect = Callable[[], Awaitable[Connection]]
-Step = Callable[[Connection], Awaitable[bool]]
-"""Does the next piece of work; answers whether there is more to be done at once."""
+Step = Callable[[Connection, int], Awaitable[bool]]
+"""Does the next piece of work, of at most so many events; answers whether there is more at once."""
 
 
 class Consumer:
@@ -54,18 +69,20 @@ class Consumer:
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
+        claim: Claim,
         connect: Connect,
         step: Step,
         *,
         content_retry_after: timedelta = CONTENT_RETRY_AFTER,
     ) -> None:
         """Nothing connects before `run`; the step is given the one connection of the loop."""
-        self._checkpoint = checkpoint
+        self._claim = claim
         self._connect = connect
         self._step = step
         self._content_retry_s = content_retry_after.total_seconds()
         self._connection: Connection | None = None
+        self._doubt = Doubt(claim.max_batch_events)
+        self._is_counted = False
 
     async def run(self, wakeups: Wakeups, stop: asyncio.Event) -> None:
         """Step until told to stop, finishing the step at hand, or until the checkpoint is gone."""
@@ -74,7 +91,7 @@ class Consumer:
             while not stop.is_set():
                 ticket = wakeups.ticket
                 try:
-                    more = await self._step(await self._connected())
+                    more = await self._next()
                 except Exception as error:
                     failures += 1
                     pause_s = await self._after_failure(error, failures)
@@ -86,35 +103,104 @@ class Consumer:
                     if not more:
                         await _wait_for_events(wakeups, ticket, stop)
         finally:
-            await self._disconnect()
+            await self._close()
+
+    async def run_to_the_end(self) -> None:
+        """Step until there is nothing more to do. Raises what another look would not mend."""
+        try:
+            while True:
+                try:
+                    if not await self._next():
+                        return
+                except TidingsError:
+                    raise
+                except Exception as error:
+                    if is_transient(error) or await self._after_failure(error, 1) != 0:
+                        raise
+        finally:
+            await self._close()
+
+    async def _next(self) -> bool:
+        """One step; raises what it raises, after which the connection is of no further use."""
+        connection = await self._connected()
+        if not self._is_counted:
+            await self._count_attempt(connection)
+        if self._doubt.is_certain:
+            await self._park(connection, "whoever works on it is ended by it")
+        more = await self._step(connection, self._doubt.max_events)
+        self._doubt.passed()
+        return more
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                await connection.close()
 
     async def _connected(self) -> Connection:
         if self._connection is None:
             self._connection = await self._connect()
         return self._connection
 
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error):
-                await connection.close()
+    async def _count_attempt(self, connection: Connection) -> None:
+        cursor = await connection.execute(_COUNT_ATTEMPT, self._claim.checkpoint)
+        row = await cursor.fetchone()
+        if row is not None:
+            self._is_counted = True
+            self._doubt.failed(times=row[0])
 
     async def _after_failure(self, error: Exception, failures: int) -> float | None:
         """How long to pause; None when the checkpoint turns out to be gone."""
-        await self._disconnect()
+        was_connected = self._connection is not None
+        await self._close()
         message = f"{type(error).__name__}: {error}".splitlines()[0]  # below stand values
-        pause_s = backoff_s(failures)
-        if not is_transient(error):
-            try:
-                if not await note_error(await self._connected(), self._checkpoint, message):
-                    return None
-            except (psycopg.Error, StoreUnavailable):
-                await self._disconnect()
-            else:
-                pause_s = self._content_retry_s
-        consumer, shard = self._checkpoint
+        consumer, shard = self._claim.checkpoint
         _log.warning("consumer_failed", consumer=consumer, shard=shard, error=message)
-        return pause_s
+        if is_transient(error):
+            if was_connected and is_loss(error):
+                self._doubt.failed()
+            return backoff_s(failures)
+        try:
+            return await self._after_refusal(error, message)
+        except (psycopg.Error, StoreUnavailable):
+            await self._close()
+            return backoff_s(failures)
+
+    async def _after_refusal(self, error: Exception, message: str) -> float | None:
+        """The same for what would fail again: what failed is sought, and set aside."""
+        connection = await self._connected()
+        if not is_mistake(error):
+            if not self._doubt.is_alone:
+                self._doubt.failed()
+                return 0
+            if await self._park(connection, message):
+                return 0
+        if not await note_error(connection, self._claim.checkpoint, message):
+            return None
+        return self._content_retry_s
+
+    async def _park(self, connection: Connection, message: str) -> bool:
+        """Set the next event's key aside; False when so many are that the fault is elsewhere."""
+        consumer, shard = self._claim.checkpoint
+        if await parked_count(connection, consumer) >= MAX_PARKED_KEYS:
+            return False
+        span = await self._claim.park(connection, storable(message))
+        self._doubt.passed()
+        if span is not None:
+            _log.error(
+                "key_parked", consumer=consumer, shard=shard, position=span.upto, error=message
+            )
+        return True
+
+
+def is_mistake(error: Exception) -> bool:
+    """Whether any event would fail: the statements themselves are refused."""
+    return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in _MISTAKE_CLASSES
+
+
+def is_loss(error: Exception) -> bool:
+    """Whether the connection was lost without a word, as when the server's process dies."""
+    return isinstance(error, psycopg.OperationalError) and error.sqlstate in {None, "57P02"}
 
 
 def is_transient(error: Exception) -> bool:
@@ -134,21 +220,6 @@ def backoff_s(failures: int) -> float:
     """How long to pause after so many failures in a row, with jitter so that processes part."""
     longest: float = min(FIRST_PAUSE_S * 2 ** min(failures, 10), LONGEST_PAUSE_S)
     return longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
-
-
-async def ensure_checkpoint(
-    connection: Connection, checkpoint: Checkpoint, *, position: int = 0
-) -> None:
-    """Make the checkpoint where it is missing; the consumer begins after the position."""
-    await connection.execute(_ENSURE, (*checkpoint, position))
-
-
-async def note_error(connection: Connection, checkpoint: Checkpoint, message: str | None) -> bool:
-    """Show at the checkpoint why it does not move; whether there is such a checkpoint."""
-    # PostgreSQL stores no NUL; what failed may well have held one.
-    shown = message and message.replace("\0", "")[:MAX_ERROR_CHARACTERS]
-    cursor = await connection.execute(_NOTE_ERROR, (shown, *checkpoint))
-    return await cursor.fetchone() is not None
 
 
 async def pause(stop: asyncio.Event, duration_s: float) -> None:

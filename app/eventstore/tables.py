@@ -67,6 +67,25 @@ checkpoints = Table(
     Column("position", BigInteger, nullable=False),
     Column("moved_at", DateTime(timezone=True), nullable=False),
     Column("last_error", Text),
+    Column("shards", SmallInteger, nullable=False, server_default=text("1"), comment="of them all"),
+    Column(
+        "deaths",
+        SmallInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="of processes that began here and did not get on",
+    ),
+)
+
+# Keys whose events a consumer has left out from a position on, for the first of them failed.
+parked_keys = Table(
+    "parked_keys",
+    metadata,
+    Column("consumer", Text(collation="C"), primary_key=True),
+    Column("key", Text(collation="C"), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("parked_at", DateTime(timezone=True), nullable=False),
 )
 
 # The one place where an identity's value leaves a trace, as a digest under the store's secret: a

@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from app.eventstore.batch import ShardKey
 from projections.customers.tables import CustomersTables, make_tables
-from projections.projection import Projection, ShardKey, apply_sql
+from projections.projection import Projection, apply_sql
 
 CUSTOMERS: Projection[CustomersTables] = Projection(
     name="customers",

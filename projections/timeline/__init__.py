@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from projections.projection import Projection, ShardKey, apply_sql
+from app.eventstore.batch import ShardKey
+from projections.projection import Projection, apply_sql
 from projections.timeline.tables import TimelineTables, make_tables
 
 TIMELINE: Projection[TimelineTables] = Projection(

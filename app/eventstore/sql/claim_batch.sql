@@ -8,16 +8,16 @@
 WITH head AS (
     SELECT max(position) AS position FROM events
 ), claimed AS (
-    SELECT position FROM checkpoints
+    SELECT position, shard, shards, consumer FROM checkpoints
     WHERE consumer = %(consumer)s AND shard = %(shard)s
         AND position < (SELECT position FROM head)
     FOR UPDATE SKIP LOCKED
 ), wanted AS (
-    SELECT claimed.position AS after, head.position AS head,
-        least(head.position, claimed.position + %(max_events)s) AS upto
+    SELECT claimed.position AS after, head.position AS head, claimed.shard, claimed.shards,
+        claimed.consumer, least(head.position, claimed.position + %(max_events)s) AS upto
     FROM claimed, head
 ), known AS MATERIALIZED (
-    SELECT after, upto, head, (
+    SELECT wanted.*, (
         SELECT min(position) FROM events
         WHERE position > after AND position <= upto AND NOT starts_with(stream, 'activity-')
             AND (type, schema_version) NOT IN (
@@ -27,6 +27,9 @@ WITH head AS (
     FROM wanted
 )
 SELECT after, coalesce(unknown - 1, upto) AS upto, head, unknown,
+    set_config('tidings.batch_consumer', consumer, true),
+    set_config('tidings.batch_shard', shard::text, true),
+    set_config('tidings.batch_shards', shards::text, true),
     set_config('tidings.batch_after', after::text, true),
     set_config('tidings.batch_upto', coalesce(unknown - 1, upto)::text, true)
 FROM known

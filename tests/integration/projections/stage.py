@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from app.eventstore.batch import Claim
+from app.eventstore.checkpoints import positions_of
 from app.eventstore.database import Database
 from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore, opened_store
@@ -92,11 +93,12 @@ class Stage:
 
     async def apply(self, generation: Generation[Any], *, max_batch_events: int = 1000) -> None:
         """Bring a generation to the end of the log, in batches."""
-        claim = Claim(generation.checkpoint, self.log.catalogue, max_batch_events=max_batch_events)
-        async with await self.log.connect() as connection:
-            while span := await claim.apply(connection, generation.statements):
-                if span.upto == span.head:
-                    break
+        async with await self.log.connect(generation.key) as connection:
+            for checkpoint in await positions_of(connection, generation.name):
+                claim = Claim(checkpoint, self.log.catalogue, max_batch_events=max_batch_events)
+                while span := await generation.apply(claim, connection):
+                    if span.upto == span.head:
+                        break
 
     @asynccontextmanager
     async def projecting(
@@ -119,8 +121,9 @@ class Stage:
 
     async def position(self, name: str) -> int | None:
         """How far a generation has come."""
-        rows = await self.fetch("SELECT position FROM checkpoints WHERE consumer = %s", name)
-        return rows[0][0] if rows else None
+        rows = await self.fetch("SELECT min(position) FROM checkpoints WHERE consumer = %s", name)
+        position: int | None = rows[0][0]
+        return position
 
     async def caught_up(self, *names: str) -> None:
         """Wait until the generations are there and have come to the end of the log."""

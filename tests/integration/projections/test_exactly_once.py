@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from app.eventstore.batch import Claim
+from app.eventstore.batch import Checkpoint, Claim
 from projections.customers import CUSTOMERS
 from projections.projection import Generation
 from projections.registry import PROJECTIONS
@@ -41,7 +41,7 @@ async def test_a_batch_that_dies_before_its_commit_leaves_nothing_and_is_done_ag
 ) -> None:
     await stage.make_first()
     await record_visits(stage, 30)
-    claim = Claim(generation.checkpoint, CATALOGUE, max_batch_events=4)
+    claim = Claim(Checkpoint(generation.name), CATALOGUE, max_batch_events=4)
     while (await stage.position(generation.name)) != 30:
         before = await stage.contents(generation)
         dying = await stage.log.connect()
@@ -88,7 +88,7 @@ async def test_a_projector_goes_on_where_another_that_has_the_checkpoint_dies(st
     await record_visits(stage, 3)
     dying = await stage.log.connect()
     await dying.execute("BEGIN")
-    claim = Claim(TIMELINE.generation(1).checkpoint, CATALOGUE, max_batch_events=10)
+    claim = Claim(Checkpoint("timeline_g1"), CATALOGUE, max_batch_events=10)
     assert await (await claim.take(dying)).fetchone()
     async with stage.projecting():
         await stage.caught_up("customers_g1")

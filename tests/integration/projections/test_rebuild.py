@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 AT_ONCE = timedelta(0)
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """Stands for the death of the rebuilding process."""
 
 
@@ -74,7 +74,7 @@ async def test_a_killed_rebuild_continues_where_it_stood(
     monkeypatch.setattr(rebuilding._Build, "index", index_while_events_come)
     on_progress = kill_at(phase, 2 if phase == "loading" else 1)
     with pytest.raises(Killed):
-        await rebuild(stage.log, TIMELINE, on_progress=on_progress, handover=AT_ONCE)
+        await rebuild(stage.log, TIMELINE, on_progress=on_progress, jobs=1, handover=AT_ONCE)
     assert await generations(stage) == {1: READY, 2: BUILDING}
     assert await read_generation(stage) == 1
     assert await stage.position("timeline_g2") == applied
@@ -163,7 +163,7 @@ async def test_progress_tells_how_far_it_is(stage: Stage, monkeypatch: pytest.Mo
     monkeypatch.setattr(rebuilding, "MAX_BATCH_EVENTS", 10)
     await stage.record(*(sent("ann", number=number) for number in range(25)))
     seen: list[Progress] = []
-    await rebuild(stage.log, TIMELINE, on_progress=seen.append, handover=AT_ONCE)
+    await rebuild(stage.log, TIMELINE, on_progress=seen.append, jobs=1, handover=AT_ONCE)
     assert [(at.phase, at.position, at.head) for at in seen] == [
         ("loading", 10, 25),
         ("loading", 20, 25),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.eventstore.batch import ShardKey
 from app.kernel.errors import NotFound
-from projections.projection import Projection, ShardKey
+from projections.projection import Projection
 from projections.registry import PROJECTIONS, projection_named
 
 
@@ -40,7 +41,7 @@ DELETE FROM {things_more};
 
 def test_a_generation_names_its_tables_and_their_indexes_by_its_number() -> None:
     generation = THINGS.generation(12)
-    assert generation.name == generation.checkpoint.consumer == "things_g12"
+    assert generation.name == "things_g12"
     assert set(generation.table_names) == {"things_g12", "things_more_g12"}
     assert any("CREATE TABLE things_more_g12" in text for text in generation.create_tables())
     assert generation.create_indexes() == [
@@ -63,7 +64,7 @@ def test_a_placeholder_without_a_table_is_a_mistake() -> None:
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
 def test_apply_sql_is_a_function_of_the_events_alone(projection: Projection[Any]) -> None:
-    text = projection.apply().lower()
+    text = projection.apply().lower() if projection.apply else ""
     impure = r"\b(now|random|nextval|current_\w+|clock_\w+|gen_random_uuid|float|double|real)\b"
     assert not re.search(impure, text)
     assert "{" not in "".join(projection.generation(1).statements).replace("'{}'", "")
