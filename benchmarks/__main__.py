@@ -15,7 +15,7 @@ import uvloop
 from rich.console import Console
 
 from app.embedded import EmbeddedPostgres
-from benchmarks import function, imports, latency, over_http, store
+from benchmarks import function, imports, latency, over_http, read_models, store
 from benchmarks.bench import FULL, QUICK, Bench
 from benchmarks.report import Section, print_markdown, print_table
 
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "http": over_http.measure,
     "import": imports.measure,
     "latency": latency.measure,
+    "read-models": read_models.measure,
 }
 
 
@@ -40,8 +41,9 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
 def main(sections: Sequence[str], quick: bool, markdown: bool, directory: Path | None) -> None:
     """Measure every figure beside its baseline, in one run on one embedded PostgreSQL.
 
-    SECTION: store, function, http, import or latency; all of them when none is named. What is
-    measured takes turns with what it is compared with, and the median of the paired ratios counts.
+    SECTION: store, function, http, import, latency or read-models; all of them when none is named.
+    What is measured takes turns with what it is compared with, and the median of the paired ratios
+    counts.
     """
     with (
         TemporaryDirectory(prefix="tidings-bench-", dir=directory) as temporary,

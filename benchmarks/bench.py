@@ -23,6 +23,8 @@ class Size:
     import_rounds: int
     import_events: int
     latency_events: int
+    log_events: int
+    log_rounds: int
 
 
 FULL = Size(
@@ -34,6 +36,8 @@ FULL = Size(
     import_rounds=5,
     import_events=100_000,
     latency_events=500,
+    log_events=1_000_000,
+    log_rounds=3,
 )
 QUICK = Size(
     rounds=3,
@@ -44,6 +48,8 @@ QUICK = Size(
     import_rounds=1,
     import_events=20_000,
     latency_events=60,
+    log_events=300_000,
+    log_rounds=1,
 )
 
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from app.eventstore.database import Database
 from app.kernel.event import RecordedEvent
 from projections.customers import CUSTOMERS
 from projections.generations import READY, all_generations
+from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
+from projections.sharding import reshard
 from projections.timeline import TIMELINE
 from tests.integration.projections.folds import CustomersFold, fold_timeline
 from tests.integration.projections.happenings import batch_sizes, histories
@@ -28,6 +31,8 @@ bounded = settings(
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+shards = st.integers(1, 8)
 
 
 def on_stage(database: Database, story: Any) -> None:
@@ -56,27 +61,46 @@ def test_a_read_model_is_the_fold_of_the_log(
 
 
 @bounded
-@given(history=histories, max_batch_events=batch_sizes)
+@given(history=histories, max_batch_events=batch_sizes, counts=st.tuples(shards, shards, shards))
 def test_a_rebuilt_read_model_equals_the_live_one_row_for_row(
-    database: Database, history: list[Happening], max_batch_events: int
+    database: Database,
+    history: list[Happening],
+    max_batch_events: int,
+    counts: tuple[int, int, int],
 ) -> None:
+    """At any number of shards, resharded in the middle, and with every event sent again."""
+
     async def story(stage: Stage) -> None:
-        await stage.record(*history)
-        for projection in PROJECTIONS:
-            async with await stage.database.connect() as connection:
-                live = max(
-                    row.generation
-                    for row in await all_generations(connection)
-                    if row.name == projection.name and row.state == READY
-                )
-            await stage.apply(projection.generation(live), max_batch_events=max_batch_events)
-            rebuilt = await rebuild(stage.log, projection, handover=timedelta(0))
-            assert rebuilt == live + 1
-            contents = await stage.contents(projection.generation(rebuilt))
-            assert contents == await stage.contents(projection.generation(live))
+        before, after, jobs = counts
+        live = [await newest(stage, projection) for projection in PROJECTIONS]
+        middle = len(history) // 2
+        for part, count in ((history[:middle], before), (history[middle:], after)):
+            head = await stage.record(*part)
+            for generation in live:
+                await stage.apply(generation, max_batch_events=max_batch_events)
+                await reshard(stage.log, generation, generation.projection.shards(count))
+        assert await stage.record(*history) == head
+        for generation in live:
+            await stage.apply(generation, max_batch_events=max_batch_events)
+            number = await rebuild(
+                stage.log, generation.projection, jobs=jobs, handover=timedelta(0)
+            )
+            assert number == generation.number + 1
+            contents = await stage.contents(generation.projection.generation(number))
+            assert contents == await stage.contents(generation)
             assert any(contents.values())
 
     on_stage(database, story)
+
+
+async def newest(stage: Stage, projection: Projection[Any]) -> Generation[Any]:
+    async with await stage.database.connect() as connection:
+        numbers = [
+            row.generation
+            for row in await all_generations(connection)
+            if row.name == projection.name and row.state == READY
+        ]
+    return projection.generation(max(numbers))
 
 
 async def timeline_rows(stage: Stage) -> list[tuple[Any, ...]]:
