@@ -16,7 +16,8 @@ INSERT INTO events (
 )
 SELECT n, gen_random_uuid(), 'activity-' || customer_id,
     1 + row_number() OVER (PARTITION BY customer_id ORDER BY n),
-    (%(types)s::text[])[1 + n %% cardinality(%(types)s::text[])], 1, customer_id, sample.data, sample.metadata,
+    (%(types)s::text[])[1 + n %% cardinality(%(types)s::text[])], 1, customer_id, sample.data,
+    sample.metadata,
     '2026-01-01Z'::timestamptz + n * interval '1 s', '2026-01-01Z'::timestamptz + n * interval '1 s'
 FROM generate_series(1, %(events)s) AS n
 JOIN samples AS sample ON sample.number = n %% %(samples)s

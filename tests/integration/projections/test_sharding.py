@@ -4,53 +4,22 @@ import asyncio
 import hashlib
 import random
 from collections import Counter
-from uuid import UUID
 
 import pytest
 
 from app.eventstore.checkpoints import positions_of
-from app.modules.customers.events import (
-    ConsentRecorded,
-    ConsentWithdrawn,
-    CustomerTraitsChanged,
-    IdentityLinked,
-    IdentityUnlinked,
-)
 from projections.customers import CUSTOMERS
 from projections.generations import make_first
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from projections.sharding import reshard
 from projections.timeline import TIMELINE
-from tests.integration.projections.stage import Happening, Stage, of_customer, sent
+from tests.integration.projections.histories import history
+from tests.integration.projections.stage import Stage, sent
 
 pytestmark = pytest.mark.anyio
 
 SEED = 5
-
-
-def history(chance: random.Random, count: int) -> list[Happening]:
-    """What a dozen customers do, in an order in which much of it overwrites what was before."""
-    return [_happening(chance) for _ in range(count)]
-
-
-def _happening(chance: random.Random) -> Happening:
-    customer_id = f"customer-{chance.randrange(12)}"
-    minutes = chance.randrange(-500, 500)
-    identity_id = UUID(int=chance.randrange(4))
-    event = chance.choice(
-        [
-            None,
-            CustomerTraitsChanged({"plan": chance.choice([None, "free", "pro"])}),
-            ConsentRecorded("email", "news"),
-            ConsentWithdrawn("email", "news"),
-            IdentityLinked(identity_id, "anonymous"),
-            IdentityUnlinked(identity_id, "anonymous"),
-        ]
-    )
-    if event is None:
-        return sent(customer_id, minutes=minutes)
-    return of_customer(customer_id, event, minutes=minutes)
 
 
 async def shards_of(stage: Stage, consumer: str) -> dict[int, int]:
