@@ -2,9 +2,12 @@
 
 import asyncio
 import random
+from datetime import timedelta
 
+import psycopg
 import pytest
 
+from app.eventstore import batch
 from app.eventstore.batch import Checkpoint, Claim
 from projections.customers import CUSTOMERS
 from projections.projection import Generation
@@ -97,6 +100,30 @@ async def test_a_projector_goes_on_where_another_that_has_the_checkpoint_dies(st
         await record_visits(stage, 1)
         await stage.caught_up()
     await applied_once(stage)
+
+
+async def test_whoever_is_cut_off_without_a_word_holds_a_checkpoint_for_half_a_minute_at_most(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await stage.log.connect() as connection:
+        rows = await (
+            await connection.execute("SHOW idle_in_transaction_session_timeout")
+        ).fetchall()
+    assert rows == [("30s",)]
+
+    monkeypatch.setattr(batch, "IDLE_IN_TRANSACTION_TIMEOUT", timedelta(milliseconds=100))
+    await stage.make_first()
+    await record_visits(stage, 3)
+    silent = await stage.log.connect()
+    await silent.execute("BEGIN")
+    claim = Claim(Checkpoint("timeline_g1"), CATALOGUE, max_batch_events=10)
+    assert await (await claim.take(silent)).fetchone()
+    async with stage.projecting():
+        await stage.caught_up()
+    await applied_once(stage)
+    with pytest.raises(psycopg.OperationalError):
+        await silent.execute("COMMIT")
+    await silent.close()
 
 
 async def test_a_projector_told_to_stop_stops_though_nothing_happens(stage: Stage) -> None:
