@@ -121,7 +121,7 @@ async def test_whoever_is_cut_off_without_a_word_holds_a_checkpoint_for_half_a_m
     async with stage.projecting():
         await stage.caught_up()
     await applied_once(stage)
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         await silent.execute("COMMIT")
     await silent.close()
 
