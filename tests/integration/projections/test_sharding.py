@@ -22,6 +22,7 @@ from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from projections.sharding import reshard
 from projections.timeline import TIMELINE
+from projections.visits import VISITS
 from tests.integration.projections.stage import Happening, Stage, of_customer, sent
 
 pytestmark = pytest.mark.anyio
@@ -106,7 +107,7 @@ async def test_resharding_under_load_loses_and_repeats_nothing(stage: Stage) -> 
         for shards in (3, 8, 1, 5):
             recording = asyncio.create_task(stage.record(*history(chance, 100)))
             await asyncio.sleep(chance.uniform(0, 0.05))
-            for projection in (TIMELINE, CUSTOMERS):
+            for projection in (TIMELINE, CUSTOMERS, VISITS):
                 await reshard(stage.log, projection.generation(1), shards)
                 assert len(await shards_of(stage, f"{projection.name}_g1")) == shards
             await recording
