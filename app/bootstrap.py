@@ -26,6 +26,8 @@ from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
 from app.security.commands import Commands
 from app.settings import Settings
+from projections.activity_counts.queries import ActivityCounts
+from projections.activity_counts.routes import activity_count_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.lag import LagGauges, published_lag
@@ -38,6 +40,8 @@ from projections.status import ProjectionStatus, rate_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
+from projections.visits.queries import Visits
+from projections.visits.routes import visit_routes
 
 SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
@@ -104,6 +108,8 @@ def _api(
             *customer_query_routes(Customers(models), identities),
             *timeline_routes(timelines),
             *live_timeline_routes(live, closing),
+            *visit_routes(Visits(models)),
+            *activity_count_routes(ActivityCounts(models)),
         ],
         version=version("tidings"),
         metrics=metrics,

@@ -35,7 +35,8 @@ DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 class Handler(Protocol[T_contra]):
     """Applies a batch in Python: like `apply.sql`, a pure function of the events and rows so far.
 
-    It reads the relation `batch` and its tables, and writes its tables, by `COPY` both ways.
+    It reads the relation `batch` and its tables in binary, never JSON that it does not need, and
+    writes many rows by `COPY`.
     """
 
     async def __call__(self, connection: Connection, tables: T_contra) -> None:

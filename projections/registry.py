@@ -3,11 +3,13 @@
 from typing import Any
 
 from app.kernel.errors import NotFound
+from projections.activity_counts import ACTIVITY_COUNTS
 from projections.customers import CUSTOMERS
 from projections.projection import Projection
 from projections.timeline import TIMELINE
+from projections.visits import VISITS
 
-PROJECTIONS: tuple[Projection[Any], ...] = (TIMELINE, CUSTOMERS)
+PROJECTIONS: tuple[Projection[Any], ...] = (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS)
 
 
 def projection_named(name: str) -> Projection[Any]:

@@ -1,7 +1,7 @@
 """The parameters of a URL: types that queries share, and what is wrong with those that came."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -38,6 +38,14 @@ def instant(value: str, *, field: str) -> datetime:
         raise InvalidInput(
             "a time is written with its offset, such as 2026-11-22T09:30:00Z", field=field
         ) from None
+
+
+def calendar_day(value: str, *, field: str) -> date:
+    """A day from ``YYYY-MM-DD``; `InvalidInput` for anything else."""
+    try:
+        return msgspec.convert(value, date)
+    except msgspec.ValidationError:
+        raise InvalidInput("a day is written such as 2026-11-22", field=field) from None
 
 
 async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:

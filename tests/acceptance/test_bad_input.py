@@ -259,6 +259,9 @@ TARGETS: dict[str, str | None] = {
     "/v1/customers/a/timeline?to=9999-12-31T23:59:59-14:00": "to",
     "/v1/customers/a/timeline?type=" + "x" * 201: "type",
     "/v1/customers/a/timeline?kind=" + "x" * 201: "kind",
+    "/v1/customers/a/visits?cursor=W10": "cursor",  # []
+    "/v1/activity-counts?from=2026-02-30": "from",
+    "/v1/activity-counts?to=tomorrow": "to",
     "/v1/customers/a/timeline?cursor=bnVsbA": "cursor",  # null
     "/v1/customers/a/timeline?cursor=WzEsMl0": "cursor",  # [1,2]
 }

@@ -109,7 +109,7 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["serve", "--port"], "--port"),
         (["serve", "--data-dir", ""], "--data-dir: "),
         (["projector", "--poll-interval-ms", "0"], "--poll-interval-ms: "),
-        (["rebuild"], "timeline, customers"),
+        (["rebuild"], "timeline, customers, activity_counts, visits"),
         (["rebuild", "everything"], "everything"),
         (["import"], "FILE"),
         (["import", "nothing.csv"], ""),
@@ -206,7 +206,7 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     assert run("migrate", folder=tmp_path, settings=here).returncode == 0
     listed = run("projections", folder=tmp_path, settings=here | {"TEST_ANYTHING": "ignored"})
     assert listed.returncode == 0
-    for name in ("timeline", "customers"):
+    for name in ("timeline", "customers", "activity_counts", "visits"):
         assert name in listed.stdout
     rebuilt = run("rebuild", "customers", "--drop-old", folder=tmp_path, settings=here)
     assert rebuilt.returncode == 0, rebuilt

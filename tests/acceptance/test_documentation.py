@@ -94,7 +94,8 @@ async def test_the_examples_of_answers_look_like_answers(api: Api, document: Any
     await api.post(f"/v1/customers/{ann}/register", {"traits": {"name": "Ann"}})
     [outcome] = await api.record({"type": "Seen", "customer_id": ann, "data": {}})
     where = f"?min_position={outcome['position']}"
-    for path in ("/v1/customers/{customer_id}", "/v1/customers/{customer_id}/timeline"):
+    one = "/v1/customers/{customer_id}"
+    for path in (one, f"{one}/timeline", f"{one}/visits", "/v1/activity-counts"):
         real = await api.read(path.replace("{customer_id}", ann) + where)
         response = document["paths"][path]["get"]["responses"]["200"]
         example = response["content"]["application/json"]["example"]

@@ -46,7 +46,7 @@ async def test_metrics_tell_of_requests_groups_and_lag(api: Api) -> None:
     text = (await api.get("/metrics")).body.decode()
     for name, kind in METRICS.items():
         assert f"# TYPE {name} {kind}" in text
-    for name in ("timeline", "customers"):
+    for name in ("timeline", "customers", "activity_counts", "visits"):
         assert f'tidings_projection_lag_events{{projection="{name}"}}' in text
 
 

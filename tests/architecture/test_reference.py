@@ -114,7 +114,7 @@ LIMITS = {
     "an idempotency key, an id in a header": f"{context.MAX_HEADER_CHARACTERS} characters",
     "a customer id": f"{ids.MAX_ID_CHARACTERS} characters",
     "a page of the log or of a stream": f"{log_routes.MAX_PAGE_EVENTS:,} events",
-    "a page of a timeline or of customers": f"{paging.MAX_LIMIT}",
+    "a page of a timeline, of customers, visits or counts": f"{paging.MAX_LIMIT}",
     "a trait's name": f"{customer_routes.MAX_TRAIT_NAME_CHARACTERS} characters",
     "traits, consents, identities of a customer": f"{decider.MAX_TRAITS}, {decider.MAX_CONSENTS}, "
     f"{decider.MAX_IDENTITIES}",

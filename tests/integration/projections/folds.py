@@ -1,7 +1,9 @@
 """The read models as a few lines of plain Python compute them from the log."""
 
+from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -18,6 +20,37 @@ def fold_timeline(log: Iterable[RecordedEvent]) -> list[tuple[Any, ...]]:
         for event in log
         if event.customer_id is not None
     )
+
+
+def fold_activity_counts(log: Iterable[RecordedEvent]) -> Counter[tuple[date, str, str]]:
+    """How many events there were by day, type and kind."""
+    return Counter(
+        (event.occurred_at.date(), event.type, kind_of(event.stream, event.type))
+        for event in log
+        if event.customer_id is not None
+    )
+
+
+def fold_visits(log: Iterable[RecordedEvent]) -> list[tuple[Any, ...]]:
+    """Customer, beginning, end, first and last position, count, first and last type, in order."""
+    events = sorted(
+        (event.customer_id, event.occurred_at, event.position, event.type)
+        for event in log
+        if event.customer_id is not None and event.stream.startswith("activity-")
+    )
+    visits: list[list[tuple[Any, ...]]] = []
+    for _, theirs in groupby(events, key=lambda event: event[0]):
+        before: datetime | None = None
+        for event in theirs:
+            if before is None or event[1] > before + timedelta(minutes=30):
+                visits.append([])
+            visits[-1].append(event)
+            before = event[1]
+    return [
+        (a[0], a[1], b[1], a[2], b[2], len(visit), a[3], b[3])
+        for visit in visits
+        for a, b in [(visit[0], visit[-1])]
+    ]
 
 
 class CustomersFold:

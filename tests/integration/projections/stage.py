@@ -128,7 +128,7 @@ class Stage:
     async def caught_up(self, *names: str) -> None:
         """Wait until the generations are there and have come to the end of the log."""
         head = await self.store.head()
-        for name in names or ("timeline_g1", "customers_g1"):
+        for name in names or [projection.generation(1).name for projection in PROJECTIONS]:
 
             async def is_there(name: str = name) -> bool:
                 position = await self.position(name)

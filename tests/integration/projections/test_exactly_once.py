@@ -9,10 +9,8 @@ import pytest
 
 from app.eventstore import batch
 from app.eventstore.batch import Checkpoint, Claim
-from projections.customers import CUSTOMERS
 from projections.projection import Generation
 from projections.registry import PROJECTIONS
-from projections.timeline import TIMELINE
 from tests.integration.projections.stage import CATALOGUE, DEADLINE_S, Stage, sent
 
 pytestmark = pytest.mark.anyio
@@ -30,12 +28,13 @@ async def record_visits(stage: Stage, count: int) -> None:
 
 
 async def applied_once(stage: Stage) -> None:
-    """The timeline has each event of the log once, and the profiles count each once."""
+    """The timeline has each event of the log once, and whatever counts events counts each once."""
     head = await stage.store.head()
     positions = await stage.fetch("SELECT position FROM timeline_g1 ORDER BY position")
     assert [position for (position,) in positions] == list(range(1, head + 1))
-    [(counted,)] = await stage.fetch("SELECT sum(events) FROM customers_g1")
-    assert counted == head
+    for table in ("customers_g1", "activity_counts_g1", "visits_g1"):
+        [(counted,)] = await stage.fetch(f"SELECT sum(events) FROM {table}")
+        assert counted == head, table
 
 
 @pytest.mark.parametrize("generation", [p.generation(1) for p in PROJECTIONS], ids=lambda g: g.name)
@@ -50,16 +49,15 @@ async def test_a_batch_that_dies_before_its_commit_leaves_nothing_and_is_done_ag
         dying = await stage.log.connect()
         await dying.execute("BEGIN")
         await claim.take(dying)
-        for statement in generation.statements:
-            await dying.execute(statement.encode())
+        await generation.work(dying)
         await claim.advance(dying)
         await dying.close()
         assert await stage.contents(generation) == before
         async with await stage.log.connect() as connection:
-            assert await claim.apply(connection, generation.statements)
+            assert await generation.apply(claim, connection)
         assert await stage.contents(generation) != before
-    await stage.apply(TIMELINE.generation(1))
-    await stage.apply(CUSTOMERS.generation(1))
+    for projection in PROJECTIONS:
+        await stage.apply(projection.generation(1))
     await applied_once(stage)
 
 

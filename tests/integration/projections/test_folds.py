@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.eventstore.database import Database
 from app.kernel.event import RecordedEvent
+from projections.activity_counts import ACTIVITY_COUNTS
 from projections.customers import CUSTOMERS
 from projections.generations import READY, all_generations
 from projections.projection import Generation, Projection
@@ -19,7 +20,13 @@ from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from projections.sharding import reshard
 from projections.timeline import TIMELINE
-from tests.integration.projections.folds import CustomersFold, fold_timeline
+from projections.visits import VISITS
+from tests.integration.projections.folds import (
+    CustomersFold,
+    fold_activity_counts,
+    fold_timeline,
+    fold_visits,
+)
 from tests.integration.projections.happenings import batch_sizes, histories
 from tests.integration.projections.stage import Happening, Stage, opened_stage
 
@@ -56,6 +63,8 @@ def test_a_read_model_is_the_fold_of_the_log(
         log = await stage.store.read_log(after=0, limit=100_000)
         assert await timeline_rows(stage) == fold_timeline(log)
         await check_customers(stage, log)
+        assert await activity_counts(stage) == fold_activity_counts(log)
+        assert await visits(stage) == fold_visits(log)
 
     on_stage(database, story)
 
@@ -110,6 +119,18 @@ async def timeline_rows(stage: Stage) -> list[tuple[Any, ...]]:
     )
 
 
+async def activity_counts(stage: Stage) -> dict[tuple[Any, ...], int]:
+    rows = await stage.fetch("SELECT day, type, kind, events FROM activity_counts_g1")
+    return {row[:3]: row[3] for row in rows}
+
+
+async def visits(stage: Stage) -> list[tuple[Any, ...]]:
+    return await stage.fetch(
+        "SELECT customer_id, started_at, ended_at, first_position, last_position, events, entry,"
+        " exit FROM visits_g1 ORDER BY customer_id, started_at"
+    )
+
+
 async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
     fold = CustomersFold(log)
     profiles = await stage.fetch(
@@ -130,4 +151,4 @@ async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
 
 
 def test_the_projections_are_those_that_are_tested_here() -> None:
-    assert PROJECTIONS == (TIMELINE, CUSTOMERS)
+    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS)

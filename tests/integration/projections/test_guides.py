@@ -4,6 +4,7 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,8 +43,12 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("written")
-async def test_the_projection_of_the_guide_projects(stage: Stage) -> None:
+@pytest.mark.parametrize("way", ["apply.sql", "apply.py"])
+async def test_the_projection_of_the_guide_projects(stage: Stage, way: str) -> None:
     projection = importlib.import_module("projections.daily_activity").DAILY_ACTIVITY
+    if way == "apply.py":
+        handler = importlib.import_module("projections.daily_activity.apply").apply_batch
+        projection = replace(projection, apply=None, handler=handler)
     await stage.make_first(projection)
     await stage.record(
         sent("ann"),

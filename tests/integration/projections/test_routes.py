@@ -10,10 +10,14 @@ from app.eventstore.database import Database
 from app.http.asgi import App
 from app.http.openapi import openapi_document
 from app.modules.customers.events import CustomerRegistered, IdentityLinked
+from projections.activity_counts.queries import ActivityCounts
+from projections.activity_counts.routes import activity_count_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
+from projections.visits.queries import Visits
+from projections.visits.routes import visit_routes
 from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, opened_stage, sent
 from tests.integration.projections.visitors import identities_of, known_visitor
 from tests.unit.http.asking import app_of, ask
@@ -51,6 +55,12 @@ BAD_INPUT = (
     ("ann/timeline?min_position=-1", "min_position"),
     ("ann/timeline?min_position=6", "min_position"),
     ("ann/timeline?min_position=" + "9" * 30, "min_position"),
+    ("ann/visits?cursor=abc", "cursor"),
+    ("ann/visits?cursor=WyIyMDI2LTExLTIyVDEyOjAwOjAwIl0", "cursor"),  # a time without an offset
+    ("ann/visits?limit=0", "limit"),
+    ("ann/visits?from=2026-11-22", "from"),
+    ("ann/visits?min_position=6", "min_position"),
+    ("x" * 201 + "/visits", "customer_id"),
     ("ann?min_position=6", "min_position"),
     ("?min_position=6", "min_position"),
     ("?identity=email:nobody@example.org&min_position=6", "min_position"),
@@ -69,11 +79,31 @@ BAD_INPUT = (
     ("?id_prefix=" + "x" * 201, "id_prefix"),
 )
 
+BAD_COUNTS = (
+    ("from=yesterday", "from"),
+    ("from=2026-11-22T12:00:00Z", "from"),
+    ("from=2026-11-31", "from"),
+    ("from=0000-01-01", "from"),
+    ("from=", "from"),
+    ("to=20261122", "to"),
+    ("to=10000-01-01", "to"),
+    ("type=" + "x" * 201, "type"),
+    ("kind=" + "x" * 201, "kind"),
+    ("day=2026-11-22", "day"),
+    ("limit=201", "limit"),
+    ("cursor=abc", "cursor"),
+    ("cursor=WyJ4IiwiYSIsImIiXQ", "cursor"),  # ["x","a","b"]
+    ("cursor=WyIyMDI2LTExLTIyIiwiXHUwMDAwIiwiYiJd", "cursor"),  # ["2026-11-22","\u0000","b"]
+    ("min_position=6", "min_position"),
+)
+
 
 def routes_of(stage: Stage) -> list[object]:
     return [
         *timeline_routes(Timelines(stage.models, CATALOGUE)),
         *customer_query_routes(Customers(stage.models), identities_of(stage)),
+        *visit_routes(Visits(stage.models)),
+        *activity_count_routes(ActivityCounts(stage.models)),
     ]
 
 
@@ -161,6 +191,46 @@ async def test_customers_are_found_page_by_page(app: App) -> None:
         assert await all_items(app, f"/v1/customers?{query}&limit=1") == answer["items"], query
 
 
+async def test_visits_are_read_page_by_page(app: App) -> None:
+    answer = await ask(app, "GET", "/v1/customers/ann/visits?min_position=5")
+    assert answer.status == 200
+    assert answer.json() == {
+        "items": [
+            {
+                "customer_id": "ann",
+                "started_at": "2026-11-22T12:03:00Z",
+                "ended_at": "2026-11-22T12:03:00Z",
+                "duration_s": 0.0,
+                "events": 1,
+                "entry": "Order placed",
+                "exit": "Order placed",
+            }
+        ],
+        "next_cursor": None,
+    }
+    assert (await ask(app, "GET", "/v1/customers/nobody/visits")).json()["items"] == []
+
+
+async def test_events_are_counted_for_charts(app: App) -> None:
+    target = "/v1/activity-counts?from=2026-11-22&to=2026-11-23&kind=activity&min_position=5"
+    answer = await ask(app, "GET", target)
+    counts = [
+        {"day": "2026-11-22", "type": "Order placed", "kind": "activity", "count": 1},
+        {"day": "2026-11-22", "type": "Product Added", "kind": "activity", "count": 2},
+    ]
+    assert answer.json() == {"items": counts, "next_cursor": None}
+    assert await all_items(app, f"{target}&limit=1") == counts
+    ordered = await ask(app, "GET", "/v1/activity-counts?type=Order%20placed")
+    assert ordered.json()["items"] == counts[:1]
+
+
+async def test_bad_input_for_counts_is_refused_by_its_field(app: App) -> None:
+    for query, field in BAD_COUNTS:
+        answer = await ask(app, "GET", f"/v1/activity-counts?{query}")
+        assert answer.status == 400, query
+        assert answer.json()["field"] == field, query
+
+
 async def test_bad_input_is_refused_by_its_field(app: App) -> None:
     for target, field in BAD_INPUT:
         slash = "" if target.startswith("?") else "/"
@@ -194,3 +264,7 @@ async def test_the_queries_are_documented_with_examples(stage: Stage) -> None:
         example = operation["responses"]["200"]["content"]["application/json"]["example"]
         assert "Anna Berg" in json.dumps(example)
         assert operation["summary"]
+    for path in ("/v1/customers/{customer_id}/visits", "/v1/activity-counts"):
+        operation = document["paths"][path]["get"]
+        example = operation["responses"]["200"]["content"]["application/json"]["example"]
+        assert not {"text", None} & set(example["items"][0].values())

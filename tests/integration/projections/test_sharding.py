@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
@@ -14,12 +15,14 @@ from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from projections.sharding import reshard
 from projections.timeline import TIMELINE
+from projections.visits import VISITS
 from tests.integration.projections.histories import history
 from tests.integration.projections.stage import Stage, sent
 
 pytestmark = pytest.mark.anyio
 
 SEED = 5
+AT_ONCE = timedelta(0)
 
 
 async def shards_of(stage: Stage, consumer: str) -> dict[int, int]:
@@ -55,15 +58,17 @@ async def test_read_models_are_the_same_at_any_number_of_shards(stage: Stage, sh
     for projection in PROJECTIONS:
         live = projection.generation(1)
         assert set(await shards_of(stage, live.name)) == set(range(projection.shards(shards)))
-        number = await rebuild(stage.log, projection, jobs=1)
+        number = await rebuild(stage.log, projection, jobs=1, handover=AT_ONCE)
         assert await stage.contents(projection.generation(number)) == await stage.contents(live)
 
 
 async def test_a_rebuild_by_several_jobs_equals_one_by_one(stage: Stage) -> None:
     await stage.record(*history(random.Random(SEED), 300))
     for projection in PROJECTIONS:
-        one = projection.generation(await rebuild(stage.log, projection, jobs=1))
-        several = projection.generation(await rebuild(stage.log, projection, jobs=3, shards=2))
+        one = projection.generation(await rebuild(stage.log, projection, jobs=1, handover=AT_ONCE))
+        several = projection.generation(
+            await rebuild(stage.log, projection, jobs=3, shards=2, handover=AT_ONCE)
+        )
         assert await stage.contents(several) == await stage.contents(one)
         assert len(await shards_of(stage, several.name)) == projection.shards(2)
 
@@ -75,13 +80,13 @@ async def test_resharding_under_load_loses_and_repeats_nothing(stage: Stage) -> 
         for shards in (3, 8, 1, 5):
             recording = asyncio.create_task(stage.record(*history(chance, 100)))
             await asyncio.sleep(chance.uniform(0, 0.05))
-            for projection in (TIMELINE, CUSTOMERS):
+            for projection in (TIMELINE, CUSTOMERS, VISITS):
                 await reshard(stage.log, projection.generation(1), shards)
                 assert len(await shards_of(stage, f"{projection.name}_g1")) == shards
             await recording
         await stage.caught_up()
     for projection in PROJECTIONS:
-        fresh = projection.generation(await rebuild(stage.log, projection))
+        fresh = projection.generation(await rebuild(stage.log, projection, handover=AT_ONCE))
         assert await stage.contents(fresh) == await stage.contents(projection.generation(1))
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 async def timeline_status(stage: Stage) -> ProjectionStatus:
     async with await stage.database.connect() as connection:
         found = await statuses(connection, PROJECTIONS)
-    assert [status.name for status in found] == ["timeline", "customers"]
+    assert [status.name for status in found] == [projection.name for projection in PROJECTIONS]
     return found[0]
 
 
