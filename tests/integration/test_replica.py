@@ -29,7 +29,14 @@ from tests.fixtures.listener import Listener
 from tests.fixtures.replica import Replica, running_replica
 from tests.fixtures.tidings_up import environment, free_port, tidings
 from tests.integration.conftest import Server
-from tests.integration.projections.stage import CATALOGUE, Stage, opened_stage, sent, until
+from tests.integration.projections.stage import (
+    CATALOGUE,
+    DEADLINE_S,
+    Stage,
+    opened_stage,
+    sent,
+    until,
+)
 from tests.unit.http.asking import ask
 
 pytestmark = pytest.mark.anyio
@@ -124,7 +131,7 @@ async def test_a_query_that_replay_cancels_is_asked_again_of_the_generation_read
                 assert await drop(connection, former)
             asked = asyncio.create_task(models.rows(TIMELINE, slow_on_the_first, {}))
             await until(lambda: is_asked(url))
-        assert await asked == [("timeline_g2",)]
+        assert await asyncio.wait_for(asked, DEADLINE_S) == [("timeline_g2",)]
 
 
 @compiled
