@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
+from typing import NamedTuple
 
 from app.catalogue import CATALOGUE, UPCASTERS
 from app.eventstore.broadcast import Broadcast
@@ -12,6 +13,7 @@ from app.eventstore.codec import Codec
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.replica import opened_replica
 from app.eventstore.routes import log_routes
 from app.eventstore.wakeups import Wakeups
 from app.http.app import create_app
@@ -76,20 +78,47 @@ async def opened_api(
                 "tidings_append_group_seconds", "Time that a group's append took."
             ),
         ) as store,
-        database.pool(max_size=MAX_QUERY_CONNECTIONS, settings=QUERY_SETTINGS) as query_pool,
+        _opened_reading(settings, database, store) as reading,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
     ):
-        models = ReadModels(
-            query_pool,
-            min_position_timeout=timedelta(milliseconds=settings.min_position_timeout_ms),
-        )
-        yield _api(settings, store, models, metrics, closing)
+        yield _api(settings, store, reading, metrics, closing)
+
+
+class _Reading(NamedTuple):
+    """Where read models are read."""
+
+    models: ReadModels
+    """For queries."""
+    primary: ReadModels
+    """On the store's own server, for what follows the log."""
+    health_checks: dict[str, HealthCheck]
+
+
+@asynccontextmanager
+async def _opened_reading(
+    settings: Settings, database: Database, store: PostgresEventStore
+) -> AsyncIterator[_Reading]:
+    """The read models, those for queries on the replica if there is one."""
+    size, timeout = MAX_QUERY_CONNECTIONS, timedelta(milliseconds=settings.min_position_timeout_ms)
+    async with database.pool(max_size=size, settings=QUERY_SETTINGS) as pool:
+        primary = ReadModels(pool, min_position_timeout=timeout)
+        if settings.read_database_url is None:
+            yield _Reading(primary, primary, {})
+            return
+        there = Database(settings.read_database_url, settings.schema, called="the replica")
+        async with opened_replica(
+            there, store.pool, max_size=size, settings=QUERY_SETTINGS
+        ) as replica:
+            models = ReadModels(
+                replica.pool, min_position_timeout=timeout, head=store.head, check=replica.check
+            )
+            yield _Reading(models, primary, {"replica": replica.ready})
 
 
 def _api(
     settings: Settings,
     store: PostgresEventStore,
-    models: ReadModels,
+    reading: _Reading,
     metrics: Metrics,
     closing: asyncio.Event,
 ) -> App:
@@ -98,14 +127,14 @@ def _api(
     commands = Commands(Executor(store, Codec(CATALOGUE)), secret, SOURCE)
     intake = Intake(catalogue=CATALOGUE, secret=secret, source=SOURCE, clock=system_clock)
     events = EventsEndpoint(store, intake)
-    timelines = Timelines(models, CATALOGUE, UPCASTERS)
-    live = LiveTimelines(timelines, store, Broadcast(store))
+    timelines = Timelines(reading.models, CATALOGUE, UPCASTERS)
+    live = LiveTimelines(Timelines(reading.primary, CATALOGUE, UPCASTERS), store, Broadcast(store))
     return create_app(
         [
             *event_routes(events),
             *log_routes(store),
             *customer_routes(commands, identities),
-            *customer_query_routes(Customers(models), identities),
+            *customer_query_routes(Customers(reading.models), identities),
             *timeline_routes(timelines),
             *live_timeline_routes(live, closing),
             *visit_routes(Visits(models)),
@@ -114,7 +143,7 @@ def _api(
         version=version("tidings"),
         metrics=metrics,
         direct_routes={("POST", "/v1/events"): events},
-        health_checks={"event_store": _check(store)},
+        health_checks={"event_store": _check(store), **reading.health_checks},
     )
 
 

@@ -31,6 +31,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "Unset: the embedded one."
         ),
     ] = None
+    read_database_url: Annotated[
+        str | None,
+        Meta(
+            description="A streaming replica of that PostgreSQL, as a libpq URI, where queries "
+            "read. Unset: they read where commands write."
+        ),
+    ] = None
     schema: Annotated[
         str, Meta(description="The schema that holds the store; a schema is a store.")
     ] = "tidings"
@@ -128,13 +135,13 @@ def _check(settings: Settings) -> None:
         raise InvalidInput(
             "a schema is named with up to 48 of a-z, 0-9 and _, not pg_…", field="TIDINGS_SCHEMA"
         )
-    if settings.database_url is not None:
+    for name in ("database_url", "read_database_url"):
         try:
-            conninfo_to_dict(settings.database_url)
+            conninfo_to_dict(getattr(settings, name) or "")
         except ProgrammingError:  # which says the whole of it, password included
             raise InvalidInput(
                 "it is no libpq URI, such as postgresql://user@host/database",
-                field="TIDINGS_DATABASE_URL",
+                field=_variable(name),
             ) from None
     if settings.secret is not None and len(settings.secret) < 32:
         raise InvalidInput("the secret has at least 32 characters", field="TIDINGS_SECRET")

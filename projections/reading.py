@@ -1,16 +1,17 @@
 """How queries read a read model: the right generation, late enough, and nothing half-moved."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from psycopg.errors import UndefinedTable
 from psycopg_pool import AsyncConnectionPool
 
-from app.eventstore.database import Connection, borrowing, fetch
+from app.eventstore.database import Connection, borrowing
 from app.eventstore.tables import checkpoints, events
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind
 from projections.projection import DIALECT, Generation, Projection
@@ -50,7 +51,7 @@ def compiled(
 
 class _Pointed(NamedTuple):
     generation: Generation[Any]
-    known_at: float
+    known_until: float
 
 
 class _Behind(NamedTuple):
@@ -58,16 +59,33 @@ class _Behind(NamedTuple):
     head: int
 
 
+async def _anything(connection: Connection) -> None:
+    pass
+
+
 class ReadModels:
-    """The read models of a store."""
+    """The read models of a store, on its server or on a replica of it."""
 
     def __init__(
-        self, pool: AsyncConnectionPool[Connection], *, min_position_timeout: timedelta
+        self,
+        pool: AsyncConnectionPool[Connection],
+        *,
+        min_position_timeout: timedelta,
+        head: Callable[[], Awaitable[int]] | None = None,
+        check: Callable[[Connection], Awaitable[None]] = _anything,
     ) -> None:
-        """Take the pool to read with (`QUERY_SETTINGS`), and how long to wait for a read model."""
+        """Take the pool to read with (`QUERY_SETTINGS`), and how long to wait for a read model.
+
+        With a replica's pool also take what knows the head of the log, which may not be replayed
+        there yet, and what raises when a connection leads elsewhere.
+        """
         self._pool = pool
         self._timeout_s = min_position_timeout.total_seconds()
-        self._pointed: dict[str, _Pointed] = {}
+        self._head = head
+        self._check = check
+        # By connection, which leads to one server: what that has shown stays as long as it lasts,
+        # while another replica, or the same one started again, may not have replayed it yet.
+        self._pointed = WeakKeyDictionary[Connection, dict[str, _Pointed]]()
 
     async def rows(
         self,
@@ -81,12 +99,12 @@ class ReadModels:
 
         With `min_position`, on a generation that has come so far; the wait holds no connection.
         Raises `ReadModelBehind` when it does not come so far in time or is not built yet,
-        `PositionBeyondHead`, or `StoreUnavailable`.
+        `PositionBeyondHead`, `StoreUnavailable`, or what the check raises.
         """
         try:
             return await self._read(projection, query, values, min_position or 0)
         except UndefinedTable:
-            self._pointed.pop(projection.name, None)  # the generation was dropped
+            self._pointed.clear()  # the generation was dropped
         return await self._read(projection, query, values, min_position or 0)
 
     async def _read(
@@ -99,15 +117,17 @@ class ReadModels:
         """The answer of the generation that the pointer names, once it has come to the position."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout_s
-        poll_s = _FIRST_POLL_S
+        poll_s, head = _FIRST_POLL_S, 0
         while True:
-            generation = await self._generation(projection)
-            answered = await self._ask(generation, query(generation.tables), values, min_position)
+            answered = await self._ask(projection, query, values, min_position)
             if isinstance(answered, list):
                 return answered
-            if min_position > answered.head:
+            head = max(head, answered.head)
+            if min_position > head and self._head is not None:
+                head = await self._head()
+            if min_position > head:
                 raise PositionBeyondHead(
-                    f"the log ends at position {answered.head}, before {min_position}",
+                    f"the log ends at position {head}, before {min_position}",
                     field="min_position",
                 )
             if loop.time() >= deadline:
@@ -119,36 +139,55 @@ class ReadModels:
             poll_s = min(poll_s * 2, _LONGEST_POLL_S)
 
     async def _ask(
-        self, generation: Generation[Any], text: bytes, values: Mapping[str, Any], min_position: int
+        self,
+        projection: Projection[T],
+        query: Callable[[T], bytes],
+        values: Mapping[str, Any],
+        min_position: int,
     ) -> list[AnyRow] | _Behind:
         """The rows, or where the generation is that has not come to the position.
 
-        Both are asked for on one connection. A server that crashes may take back what a read model
-        has shown, for its commits wait for no disk; then the connection is lost as well.
+        Pointer, position and rows are asked for on one connection. A server that crashes may take
+        back what a read model has shown, for its commits wait for no disk; then the connection is
+        lost as well.
         """
 
         async def ask(connection: Connection) -> list[AnyRow] | _Behind:
+            generation = await self._generation(connection, projection)
             if min_position and (behind := await _behind(connection, generation, min_position)):
                 return behind
-            return await _rows(connection, text, values)
+            return await _rows(connection, query(generation.tables), values)
 
         return await borrowing(self._pool, ask)
 
-    async def _generation(self, projection: Projection[T]) -> Generation[T]:
+    async def _generation(self, connection: Connection, projection: Projection[T]) -> Generation[T]:
         """The generation that the pointer names, asked for at most once a second."""
+        pointed = self._pointed.setdefault(connection, {})
         now = asyncio.get_running_loop().time()
-        known = self._pointed.get(projection.name)
-        if known and now < known.known_at + POINTER_LIFETIME.total_seconds():
-            return known.generation
-        values = {"name": projection.name, "version": projection.version}
-        rows = await fetch(self._pool, _pointer(), values)
-        if not rows:
-            raise ReadModelBehind(f"the read model {projection.name} is being built")
-        # The same objects as long as the pointer stays: queries' texts are found by their tables.
-        if not known or known.generation.number != rows[0][0]:
-            known = _Pointed(projection.generation(rows[0][0]), now)
-        self._pointed[projection.name] = known._replace(known_at=now)
+        known = pointed.get(projection.name)
+        if known is None or now >= known.known_until:
+            await self._check(connection)
+            found = await _pointed_to(connection, projection)
+            known = _Pointed(found, now + POINTER_LIFETIME.total_seconds())
+            pointed[projection.name] = known
         return known.generation
+
+
+async def _pointed_to(connection: Connection, projection: Projection[T]) -> Generation[T]:
+    values = {"name": projection.name, "version": projection.version}
+    try:
+        rows = await _rows(connection, _pointer(), values)
+    except UndefinedTable as error:  # a replica that has not replayed the first migration
+        raise ReadModelBehind("the store's tables are not there yet") from error
+    if not rows:
+        raise ReadModelBehind(f"the read model {projection.name} is being built")
+    return _generation_of(projection, rows[0][0])
+
+
+@lru_cache(MAX_TEXTS)
+def _generation_of(projection: Projection[T], number: int) -> Generation[T]:
+    """The same objects each time: queries' texts are found by their tables."""
+    return projection.generation(number)
 
 
 async def _behind(

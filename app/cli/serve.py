@@ -39,6 +39,7 @@ OURS = (sys.executable, "-P", "-m", "app")
 @click.command
 @settings_options(
     *STORE,
+    "read_database_url",
     "secret",
     "host",
     "port",

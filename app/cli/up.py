@@ -35,6 +35,7 @@ PROBE_TIMEOUT_S = 2.0
 @click.command
 @settings_options(
     *STORE,
+    "read_database_url",
     "secret",
     "host",
     "port",
@@ -114,11 +115,14 @@ def _has_read_models(database: Database) -> bool:
 
 
 def _is_serving(url: str) -> bool:
-    """Whether the API answers; connections queue until it does, so it is given time."""
+    """Whether the API answers; connections queue until it does, so it is given time.
+
+    It has reached its store then. A replica that is away keeps nobody from recording.
+    """
     address = urlsplit(url)
     connection = HTTPConnection(address.hostname or "", address.port, timeout=PROBE_TIMEOUT_S)
     try:
-        connection.request("GET", "/health/ready")
+        connection.request("GET", "/health/live")
         return connection.getresponse().status == 200
     except (OSError, HTTPException):
         return False

@@ -56,6 +56,8 @@ class Database:
     url: str
     schema: str = "tidings"
     accept_data_loss: bool = False
+    called: str = "the event store"
+    """What errors call the server."""
 
     def conninfo(
         self, settings: Mapping[str, str] | None = None, /, **parameters: str | int
@@ -80,7 +82,7 @@ class Database:
         try:
             return await AsyncConnection.connect(self.conninfo(**parameters), autocommit=True)
         except psycopg.OperationalError as error:
-            raise unavailable(error) from error
+            raise unavailable(error, self.called) from error
 
     def pool(
         self, *, max_size: int, settings: Mapping[str, str] | None = None
@@ -88,6 +90,7 @@ class Database:
         """A pool, still closed, of autocommitting connections; settings are of their sessions."""
         return AsyncConnectionPool(
             self.conninfo(settings),
+            name=self.called,
             kwargs={"autocommit": True},
             min_size=1,
             max_size=max_size,
@@ -100,10 +103,10 @@ class Database:
         )
 
 
-def unavailable(error: psycopg.Error) -> StoreUnavailable:
+def unavailable(error: psycopg.Error, called: str = Database.called) -> StoreUnavailable:
     """The error for callers, in one line."""
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return StoreUnavailable(f"the event store cannot be reached: {first_line}")
+    return StoreUnavailable(f"{called} cannot be reached: {first_line}")
 
 
 async def check_server(connection: Connection, *, accept_data_loss: bool) -> None:
@@ -163,7 +166,8 @@ async def borrowing(
     """What the work answers on one connection, all of it; it must be work that may be done twice.
 
     A lost connection, as when the server restarts, is replaced and the work done again, for up to
-    `FETCH_FOR`. Raises `StoreUnavailable` after that, or when no connection has come free.
+    `FETCH_FOR`; so is work that a replica cancels, because it conflicts with what it replays.
+    Raises `StoreUnavailable` after that, or when no connection has come free.
     """
     deadline = monotonic() + FETCH_FOR.total_seconds()
     while True:
@@ -171,14 +175,14 @@ async def borrowing(
             return await to_its_end(_borrow_once(pool, work))
         except psycopg.OperationalError as error:
             if isinstance(error, TooManyRequests) or monotonic() > deadline:
-                raise _unread(error) from error
+                raise _unread(error, pool.name) from error
         await asyncio.sleep(FETCH_PAUSE_S)
 
 
-def _unread(error: psycopg.OperationalError) -> StoreUnavailable:
+def _unread(error: psycopg.OperationalError, called: str) -> StoreUnavailable:
     if isinstance(error, PoolTimeout | TooManyRequests):
-        return StoreUnavailable("no connection to the event store is free")
-    return unavailable(error)
+        return StoreUnavailable(f"no connection to {called} is free")
+    return unavailable(error, called)
 
 
 async def _borrow_once(

@@ -69,6 +69,7 @@ _STATUS: Mapping[type[TidingsError], int] = {
     errors.ReadModelBehind: 503,
     errors.UnknownEvent: 503,
     errors.UnsafeServer: 503,
+    errors.WrongReplica: 503,
 }
 """By class; any other, such as a module's own refusal, has the status of its nearest base here."""
 

@@ -78,5 +78,9 @@ class UnknownEvent(TidingsError):
     """The log holds an event that this version of Tidings does not know yet."""
 
 
+class WrongReplica(TidingsError):
+    """The server that queries go to does not replicate the store."""
+
+
 class UnsafeServer(TidingsError):
     """The PostgreSQL server could lose acknowledged events."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,6 +24,8 @@ class Server:
     """A running server; its store template is migrated once and copied for each test."""
 
     dsn: str
+    bin_dir: Path | None = None
+    """The programs that it was started with, where they are not those of the wheel."""
 
     def url(self, dbname: str) -> str:
         return psycopg.conninfo.make_conninfo(self.dsn, dbname=dbname)
@@ -51,9 +54,9 @@ def server(
 ) -> Iterator[Server]:
     """One server of each version."""
     chosen = request.param
-    where = {"bin_dir": chosen} if isinstance(chosen, Path) else {"major": chosen}
+    where: dict[str, Any] = {"bin_dir": chosen} if isinstance(chosen, Path) else {"major": chosen}
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), **where) as postgres:
-        running = Server(postgres.dsn)
+        running = Server(postgres.dsn, where.get("bin_dir"))
         running.execute(f"CREATE DATABASE {TEMPLATE}")
         upgrade(Database(running.url(TEMPLATE)))
         yield running

@@ -49,6 +49,7 @@ EXPECTED: list[tuple[Exception, int, str]] = [
     (errors.ReadModelBehind(), 503, "read-model-behind"),
     (errors.UnknownEvent(), 503, "unknown-event"),
     (errors.UnsafeServer(), 503, "unsafe-server"),
+    (errors.WrongReplica(), 503, "wrong-replica"),
 ]
 
 
