@@ -26,8 +26,11 @@ from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
 from app.security.commands import Commands
 from app.settings import Settings
+from projections.as_of import PAST_SETTINGS, PastModels
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
+from projections.diff.queries import Diffs
+from projections.diff.routes import diff_routes
 from projections.lag import LagGauges, published_lag
 from projections.projector import Projector
 from projections.reading import QUERY_SETTINGS, ReadModels
@@ -43,6 +46,7 @@ SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
 
 MAX_QUERY_CONNECTIONS = 8
+MAX_PAST_CONNECTIONS = 4
 REBUILD_JOBS = JOBS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
@@ -73,20 +77,26 @@ async def opened_api(
             ),
         ) as store,
         database.pool(max_size=MAX_QUERY_CONNECTIONS, settings=QUERY_SETTINGS) as query_pool,
+        database.pool(
+            max_size=MAX_PAST_CONNECTIONS, settings=PAST_SETTINGS, prepares=False
+        ) as past_pool,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
     ):
         models = ReadModels(
             query_pool,
             min_position_timeout=timedelta(milliseconds=settings.min_position_timeout_ms),
         )
-        yield _api(settings, store, models, metrics, closing)
+        past = PastModels(_log_of(database), past_pool)
+        yield _api(settings, store, models, past, metrics, closing=closing)
 
 
 def _api(
     settings: Settings,
     store: PostgresEventStore,
     models: ReadModels,
+    past: PastModels,
     metrics: Metrics,
+    *,
     closing: asyncio.Event,
 ) -> App:
     secret = read_secret(settings)
@@ -94,6 +104,7 @@ def _api(
     commands = Commands(Executor(store, Codec(CATALOGUE)), secret, SOURCE)
     intake = Intake(catalogue=CATALOGUE, secret=secret, source=SOURCE, clock=system_clock)
     events = EventsEndpoint(store, intake)
+    customers = Customers(models)
     timelines = Timelines(models, CATALOGUE, UPCASTERS)
     live = LiveTimelines(timelines, store, Broadcast(store))
     return create_app(
@@ -101,8 +112,9 @@ def _api(
             *event_routes(events),
             *log_routes(store),
             *customer_routes(commands, identities),
-            *customer_query_routes(Customers(models), identities),
-            *timeline_routes(timelines),
+            *customer_query_routes(customers, identities, past),
+            *timeline_routes(timelines, past),
+            *diff_routes(Diffs(past, customers, timelines)),
             *live_timeline_routes(live, closing),
         ],
         version=version("tidings"),
