@@ -30,8 +30,11 @@ from app.security.commands import Commands
 from app.settings import Settings
 from projections.activity_counts.queries import ActivityCounts
 from projections.activity_counts.routes import activity_count_routes
+from projections.as_of import PAST_SETTINGS, PastModels
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
+from projections.diff.queries import Diffs
+from projections.diff.routes import diff_routes
 from projections.lag import LagGauges, published_lag
 from projections.projector import Projector
 from projections.reading import QUERY_SETTINGS, ReadModels
@@ -49,6 +52,7 @@ SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
 
 MAX_QUERY_CONNECTIONS = 8
+MAX_PAST_CONNECTIONS = 4
 REBUILD_JOBS = JOBS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
@@ -79,9 +83,13 @@ async def opened_api(
             ),
         ) as store,
         _opened_reading(settings, database, store) as reading,
+        database.pool(
+            max_size=MAX_PAST_CONNECTIONS, settings=PAST_SETTINGS, prepares=False
+        ) as past_pool,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
     ):
-        yield _api(settings, store, reading, metrics, closing)
+        past = PastModels(_log_of(database), past_pool)
+        yield _api(settings, store, reading, past, metrics, closing=closing)
 
 
 class _Reading(NamedTuple):
@@ -119,7 +127,9 @@ def _api(
     settings: Settings,
     store: PostgresEventStore,
     reading: _Reading,
+    past: PastModels,
     metrics: Metrics,
+    *,
     closing: asyncio.Event,
 ) -> App:
     secret = read_secret(settings)
@@ -127,6 +137,7 @@ def _api(
     commands = Commands(Executor(store, Codec(CATALOGUE)), secret, SOURCE)
     intake = Intake(catalogue=CATALOGUE, secret=secret, source=SOURCE, clock=system_clock)
     events = EventsEndpoint(store, intake)
+    customers = Customers(reading.models)
     timelines = Timelines(reading.models, CATALOGUE, UPCASTERS)
     live = LiveTimelines(Timelines(reading.primary, CATALOGUE, UPCASTERS), store, Broadcast(store))
     return create_app(
@@ -134,11 +145,12 @@ def _api(
             *event_routes(events),
             *log_routes(store),
             *customer_routes(commands, identities),
-            *customer_query_routes(Customers(reading.models), identities),
-            *timeline_routes(timelines),
+            *customer_query_routes(customers, identities, past),
+            *timeline_routes(timelines, past),
+            *diff_routes(Diffs(past, customers, timelines)),
             *live_timeline_routes(live, closing),
-            *visit_routes(Visits(models)),
-            *activity_count_routes(ActivityCounts(models)),
+            *visit_routes(Visits(reading.models)),
+            *activity_count_routes(ActivityCounts(reading.models)),
         ],
         version=version("tidings"),
         metrics=metrics,

@@ -1,11 +1,13 @@
 """The parameters that the read models' queries share."""
 
+import re
 from typing import Annotated
 
 from litestar.params import QueryParameter
 
-from app.http.parameters import MAX_POSITION
+from app.http.parameters import MAX_POSITION, instant
 from app.kernel.errors import InvalidInput
+from projections.as_of import Moment, Past, PastModels
 from projections.paging import MAX_LIMIT
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many at the most.")]
@@ -21,6 +23,36 @@ MinPosition = Annotated[
         "command answered with.",
     ),
 ]
+
+AsOf = Annotated[
+    str | None,
+    QueryParameter(
+        description="Answer as the read model would have then: at a position of the log, or at a "
+        "time such as `2026-11-22T09:30:00Z`, which means what was recorded by then. It does not "
+        "go with `min_position`.",
+    ),
+]
+
+_POSITION = re.compile(r"[0-9]{1,19}")
+
+
+def moment(value: str, *, field: str) -> Moment:
+    """A position, or a point in time; `InvalidInput` for what is neither."""
+    return int(value) if _POSITION.fullmatch(value) else instant(value, field=field)
+
+
+async def past_of(
+    models: PastModels, customer_id: str, as_of: str | None, min_position: int | None
+) -> Past | None:
+    """The customer's past that is asked for, if one is.
+
+    Raises `InvalidInput`, `PositionBeyondHead` or `StoreUnavailable`.
+    """
+    if as_of is None:
+        return None
+    if min_position is not None:
+        raise InvalidInput("it does not go with min_position", field="as_of")
+    return await models.of(customer_id, moment(as_of, field="as_of"), field="as_of")
 
 
 def check_length(value: str, *, max_characters: int, field: str) -> str:

@@ -1,9 +1,10 @@
 """A projection: its tables, and one text, `apply.sql`, that says how events change them.
 
 The text reads the relation `batch` (`app.eventstore.batch`) and names its tables by placeholder:
-``{timeline}`` stands for that table of whichever generation it runs on. Live batches, rebuilds and
-tests run the same text. It is a pure function of the events and the rows so far: no ``now()``, no
-sequence, nothing random, no sum of floats. Its statements end with a semicolon at a line's end.
+``{timeline}`` stands for that table of whichever set it runs on. Live batches, rebuilds, as-of
+queries and tests run the same text. It is a pure function of the events and the rows so far: no
+``now()``, no sequence, nothing random, no sum of floats. Its statements end with a semicolon at a
+line's end.
 """
 
 import re
@@ -68,25 +69,15 @@ class Projection(Generic[T]):
 
     def generation(self, number: int) -> "Generation[T]":
         """One set of the tables."""
-        return Generation(self, number)
+        return Generation(self, f"_g{number}", number)
 
 
 @dataclass(frozen=True)
-class Generation(Generic[T]):
-    """One set of a projection's tables, numbered: ``timeline_g3``."""
+class TableSet(Generic[T]):
+    """One set of a projection's tables, told from the others by the suffix of their names."""
 
     projection: Projection[T]
-    number: int
-
-    @property
-    def name(self) -> str:
-        """Of the generation, which is also its consumer's."""
-        return f"{self.projection.name}{self._suffix}"
-
-    @property
-    def key(self) -> ShardKey:
-        """What the order of its events is kept by."""
-        return self.projection.shard_key
+    suffix: str
 
     @property
     def tables(self) -> T:
@@ -96,7 +87,7 @@ class Generation(Generic[T]):
     @cached_property
     def statements(self) -> tuple[str, ...]:
         """What applies a `batch` to this generation, in order."""
-        names = {table.name.removesuffix(self._suffix): table.name for table in self._all_tables}
+        names = {table.name.removesuffix(self.suffix): table.name for table in self._all_tables}
 
         def name(placeholder: re.Match[str]) -> str:
             return names[placeholder[1]]
@@ -104,14 +95,6 @@ class Generation(Generic[T]):
         text = self.projection.apply() if self.projection.apply else ""
         text = _PLACEHOLDER.sub(name, _COMMENT.sub("", text))
         return tuple(part.strip() for part in _END_OF_STATEMENT.split(text) if part.strip())
-
-    async def apply(
-        self, claim: Claim, connection: Connection, *, max_events: int | None = None
-    ) -> Span | None:
-        """Claim the next batch, apply it, advance, commit; see `Claim.apply`."""
-        if self.projection.handler is None:
-            return await claim.apply(connection, self.statements, max_events=max_events)
-        return await claim.run(connection, self.work, max_events=max_events)
 
     async def work(self, connection: Connection) -> None:
         """Apply `batch`, in the open transaction."""
@@ -125,9 +108,14 @@ class Generation(Generic[T]):
         """The names of all tables."""
         return tuple(table.name for table in self._all_tables)
 
-    def create_tables(self) -> list[str]:
-        """The statements that make the tables, with primary keys alone."""
+    def create_tables(self, *, temporary: bool = False) -> list[str]:
+        """The statements that make the tables, with primary keys alone.
+
+        Temporary ones are the session's, and end with the transaction if it is rolled back.
+        """
         tables = [str(CreateTable(table).compile(dialect=DIALECT)) for table in self._all_tables]
+        if temporary:
+            return [text.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1) for text in tables]
         # Nobody looks for whole documents, and statistics of them take longer than all others.
         documents = [
             f"ALTER TABLE {table.name} ALTER COLUMN {column.name} SET STATISTICS 0"
@@ -150,17 +138,38 @@ class Generation(Generic[T]):
         ]
 
     @property
-    def _suffix(self) -> str:
-        return f"_g{self.number}"
-
-    @property
     def _all_tables(self) -> list[Table]:
         return self._declared[1].sorted_tables
 
     @cached_property
     def _declared(self) -> tuple[T, MetaData]:
         metadata = MetaData(naming_convention=store_metadata.naming_convention)
-        return self.projection.make_tables(metadata, self._suffix), metadata
+        return self.projection.make_tables(metadata, self.suffix), metadata
+
+
+@dataclass(frozen=True)
+class Generation(TableSet[T]):
+    """A set of tables that is kept up to date, numbered: ``timeline_g3``."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Of the generation, which is also its consumer's."""
+        return f"{self.projection.name}{self.suffix}"
+
+    @property
+    def key(self) -> ShardKey:
+        """What the order of its events is kept by."""
+        return self.projection.shard_key
+
+    async def apply(
+        self, claim: Claim, connection: Connection, *, max_events: int | None = None
+    ) -> Span | None:
+        """Claim the next batch, apply it, advance, commit; see `Claim.apply`."""
+        if self.projection.handler is None:
+            return await claim.apply(connection, self.statements, max_events=max_events)
+        return await claim.run(connection, self.work, max_events=max_events)
 
 
 def apply_sql(package: str) -> str:

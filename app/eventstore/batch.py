@@ -70,19 +70,13 @@ class Claim:
         self, checkpoint: Checkpoint, catalogue: EventCatalogue, *, max_batch_events: int
     ) -> None:
         """Take whose batches, what this code knows, and how long a batch may be."""
-        known = [
-            (tag, version)
-            for tag, declared in catalogue.types.items()
-            for version in range(1, declared.schema_version + 1)
-        ]
         self.checkpoint = checkpoint
         self.max_batch_events = max_batch_events
         self._parameters = {
             "alone": failures_until_alone(max_batch_events),
             "consumer": checkpoint.consumer,
             "shard": checkpoint.shard,
-            "types": [tag for tag, _ in known],
-            "versions": [version for _, version in known],
+            **known_events(catalogue),
         }
 
     async def take(
@@ -146,6 +140,27 @@ async def span_of(claimed: AsyncCursor[tuple[Any, ...]]) -> Span | None:
     return None if row is None else Span(*row[:4])
 
 
+def known_events(catalogue: EventCatalogue) -> dict[str, list[Any]]:
+    """The shapes of built-in events that this code knows, as parameters: types and versions."""
+    known = [
+        (tag, version)
+        for tag, declared in catalogue.types.items()
+        for version in range(1, declared.schema_version + 1)
+    ]
+    return {
+        "types": [tag for tag, _ in known],
+        "versions": [version for _, version in known],
+    }
+
+
+def batch_text(name: str, upcasters: Sequence[Upcaster], *, key: ShardKey) -> str:
+    """The text of ``sql/<name>.sql`` that makes the relation `batch`, in today's shape."""
+    text: str = sql(_PACKAGE, name)
+    for column, expression in {**upcast_columns(upcasters)._asdict(), "key": key.value}.items():
+        text = text.replace(f"{{{column}}}", expression)
+    return text
+
+
 async def open_session(
     database: Database,
     upcasters: Sequence[Upcaster],
@@ -160,17 +175,13 @@ async def open_session(
     """
     connection = await database.connect(application_name=application_name)
     timeout_ms = IDLE_IN_TRANSACTION_TIMEOUT // timedelta(milliseconds=1)
-    columns = upcast_columns(upcasters)
-    batch = sql(_PACKAGE, "batch_session")
-    for name, expression in {**columns._asdict(), "key": key.value}.items():
-        batch = batch.replace(f"{{{name}}}", expression)
     session = f"""
         SET idle_in_transaction_session_timeout = {timeout_ms};
         {settings}
-        {batch}
+        {batch_text("batch_session", upcasters, key=key)}
     """
     try:
-        await connection.execute(session)
+        await connection.execute(session.encode())
     except BaseException:
         await connection.close()
         raise

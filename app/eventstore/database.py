@@ -47,6 +47,7 @@ _SERVER_SETTINGS = {
     "standard_conforming_strings": "on",
     "client_encoding": "UTF8",
 }
+_NEVER_PREPARING = {"autocommit": True, "prepare_threshold": None}
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,16 @@ class Database:
             raise unavailable(error, self.called) from error
 
     def pool(
-        self, *, max_size: int, settings: Mapping[str, str] | None = None
+        self, *, max_size: int, settings: Mapping[str, str] | None = None, prepares: bool = True
     ) -> AsyncConnectionPool[Connection]:
-        """A pool, still closed, of autocommitting connections; settings are of their sessions."""
+        """A pool, still closed, of autocommitting connections; settings are of their sessions.
+
+        `prepares`: statements that are run often are prepared, as psycopg does.
+        """
         return AsyncConnectionPool(
             self.conninfo(settings),
             name=self.called,
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True} if prepares else _NEVER_PREPARING,
             min_size=1,
             max_size=max_size,
             open=False,

@@ -55,3 +55,4 @@ def downgrade() -> None:
     op.drop_column("checkpoints", "deaths")
     op.drop_column("checkpoints", "shards")
     op.execute("DROP FUNCTION shard_of(text, integer)")
+    op.execute("DROP FUNCTION position_at(timestamptz)")

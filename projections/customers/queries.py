@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from app.eventstore.tables import identities as identity_values
 from app.kernel.errors import NotFound
 from app.modules.customers.events import IdentityKind
+from projections.as_of import Past
 from projections.customers import CUSTOMERS
 from projections.customers.search import NO_VALUE, Place, Search, found, values_of
 from projections.customers.tables import CustomersTables
@@ -70,11 +71,18 @@ class Customers:
         """Take how to read."""
         self._models = models
 
-    async def one(self, customer_id: str, *, min_position: int | None = None) -> Customer:
-        """The customer, or `NotFound`; raises what `ReadModels.rows` raises."""
-        rows = await self._models.rows(
-            CUSTOMERS, _one, {"customer_id": customer_id}, min_position=min_position
-        )
+    async def one(
+        self, customer_id: str, *, min_position: int | None = None, as_of: Past | None = None
+    ) -> Customer:
+        """The customer, now or `as_of` then, or `NotFound`.
+
+        Raises what `ReadModels.rows` or `Past.rows` raises.
+        """
+        values = {"customer_id": customer_id}
+        if as_of is None:
+            rows = await self._models.rows(CUSTOMERS, _one, values, min_position=min_position)
+        else:
+            rows = await as_of.rows(CUSTOMERS, _one, values, people=_visitors)
         if not rows:
             raise NotFound(f"there is no customer {customer_id!r}")
         return _customer(rows[0])
@@ -125,6 +133,18 @@ def _one(tables: CustomersTables) -> Query:
     customer_id = tables.customers.c.customer_id
     one = sa.select(NO_VALUE, customer_id).where(customer_id == sa.bindparam("customer_id"))
     return _with_details(tables, one)
+
+
+@compiled
+def _visitors(tables: CustomersTables) -> Query:
+    """The ids of the visitors that a customer turned out to be."""
+    linked = tables.identities.c
+    return (
+        sa.select(identity_values.c.anonymous_id)
+        .join(tables.identities, linked.identity_id == identity_values.c.identity_id)
+        .where(linked.customer_id == sa.bindparam("customer_id"))
+        .where(identity_values.c.anonymous_id.is_not(None))
+    )
 
 
 @compiled

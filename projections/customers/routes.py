@@ -11,6 +11,7 @@ from app.http.conditional import etag
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import MAX_ID_CHARACTERS, check_id
 from app.modules.customers.events import IdentityKind
+from projections.as_of import PastModels
 from projections.customers.queries import Customer, CustomerPage, Customers
 from projections.customers.search import (
     MAX_SEARCH_CHARACTERS,
@@ -20,7 +21,7 @@ from projections.customers.search import (
     Search,
 )
 from projections.paging import DEFAULT_LIMIT
-from projections.parameters import Cursor, Limit, MinPosition, check_length
+from projections.parameters import AsOf, Cursor, Limit, MinPosition, check_length, past_of
 
 IDENTITY_KINDS: tuple[IdentityKind, ...] = get_args(IdentityKind)
 MAX_TRAIT_NAME_CHARACTERS = 100
@@ -59,18 +60,23 @@ class IdentityFinder(Protocol):
 
 
 def customer_query_routes(
-    customers: Customers, identities: IdentityFinder
+    customers: Customers, identities: IdentityFinder, past: PastModels
 ) -> list[HTTPRouteHandler]:
     """The routes of the queries of customers."""
 
     @get("/v1/customers/{customer_id:str}", tags=_TAGS, summary="Read a customer")
     async def read_customer(
-        *, customer_id: FromPath[str], min_position: MinPosition = None
+        *, customer_id: FromPath[str], min_position: MinPosition = None, as_of: AsOf = None
     ) -> Response[Customer]:
-        """A customer as it is now. The `ETag` is what a command's `If-Match` expects."""
+        """A customer as it is now. The `ETag` is what a command's `If-Match` expects.
+
+        With `as_of`, as it was then, without an `ETag`.
+        """
         check_id(customer_id, field="customer_id")
-        customer = await customers.one(customer_id, min_position=min_position)
-        return Response(customer, headers={"ETag": etag(customer.version)})
+        then = await past_of(past, customer_id, as_of, min_position)
+        customer = await customers.one(customer_id, min_position=min_position, as_of=then)
+        headers = {"ETag": etag(customer.version)} if then is None else {}
+        return Response(customer, headers=headers)
 
     @get("/v1/customers", tags=_TAGS, summary="Find customers")
     async def find_customers(

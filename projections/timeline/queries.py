@@ -11,6 +11,7 @@ from msgspec.structs import asdict, astuple
 from app.eventstore.tables import identities
 from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
+from projections.as_of import Past
 from projections.paging import decode_cursor, encode_cursor
 from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled
 from projections.timeline import TIMELINE
@@ -44,6 +45,8 @@ class TimelineFilter(Struct, frozen=True):
     """Inclusive, by when it happened."""
     until: datetime | None = None
     """Exclusive."""
+    after: int | None = None
+    """A position, exclusive."""
 
 
 EVERYTHING = TimelineFilter()
@@ -76,22 +79,27 @@ class Timelines:
         limit: int,
         cursor: str | None = None,
         min_position: int | None = None,
+        as_of: Past | None = None,
     ) -> TimelinePage:
         """Entries by when they happened, then by position, newest first; none for nobody.
 
-        Raises `InvalidInput` for a cursor that is none, and what `ReadModels.rows` raises.
+        `as_of`: those that were there then. Raises `InvalidInput` for a cursor that is none, and
+        what `ReadModels.rows` or `Past.rows` raises.
         """
         values = {name: value for name, value in asdict(only).items() if value is not None}
         shape = frozenset(values)
         if cursor is not None:
             shape |= {"before"}
             values |= decode_cursor(cursor, _Place)._asdict()
-        rows = await self._models.rows(
-            TIMELINE,
-            lambda tables: _entries(tables, self._upcast, shape),
-            {"customer_id": customer_id, "limit": limit + 1, **values},
-            min_position=min_position,
-        )
+        values |= {"customer_id": customer_id, "limit": limit + 1}
+
+        def query(tables: TimelineTables) -> bytes:
+            return _entries(tables, self._upcast, shape)
+
+        if as_of is None:
+            rows = await self._models.rows(TIMELINE, query, values, min_position=min_position)
+        else:
+            rows = await as_of.rows(TIMELINE, query, values, people=_ids)
         entries = [self._entry(row) for row in rows[:limit]]
         if len(rows) <= limit:
             return TimelinePage(entries, None)
@@ -166,6 +174,7 @@ def _conditions(tables: TimelineTables) -> dict[str, sa.ColumnElement[bool]]:
         "kind": entry.kind == sa.bindparam("kind"),
         "since": entry.occurred_at >= sa.bindparam("since"),
         "until": entry.occurred_at < sa.bindparam("until"),
+        "after": entry.position > sa.bindparam("after"),
         "before": sa.tuple_(*key) < sa.tuple_(*place),
     }
 

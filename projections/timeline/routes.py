@@ -8,8 +8,9 @@ from litestar.params import FromPath, QueryParameter
 
 from app.http.parameters import instant
 from app.kernel.ids import check_id
+from projections.as_of import PastModels
 from projections.paging import DEFAULT_LIMIT
-from projections.parameters import Cursor, Limit, MinPosition, check_length
+from projections.parameters import AsOf, Cursor, Limit, MinPosition, check_length, past_of
 from projections.timeline.queries import TimelineFilter, TimelinePage, Timelines
 
 MAX_FILTER_CHARACTERS = 200
@@ -31,7 +32,7 @@ To = Annotated[
 ]
 
 
-def timeline_routes(timelines: Timelines) -> list[HTTPRouteHandler]:
+def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHandler]:
     """The routes of the queries of a timeline."""
 
     @get(
@@ -49,6 +50,7 @@ def timeline_routes(timelines: Timelines) -> list[HTTPRouteHandler]:
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
         min_position: MinPosition = None,
+        as_of: AsOf = None,
     ) -> TimelinePage:
         """What happened to a customer, newest first, by when it happened.
 
@@ -66,6 +68,7 @@ def timeline_routes(timelines: Timelines) -> list[HTTPRouteHandler]:
             limit=limit,
             cursor=cursor,
             min_position=min_position,
+            as_of=await past_of(past, customer_id, as_of, min_position),
         )
 
     return [read_timeline]

@@ -190,6 +190,37 @@ async def test_what_a_visitor_did_appears_when_linked_and_goes_when_unlinked(api
     assert visitor not in str((await api.read(f"/v1/streams/customer-{ann}"))["items"])
 
 
+async def test_the_past_is_answered_as_it_was_and_compared(api: Api) -> None:
+    ann, visitor = somebody(), str(uuid4())
+    timeline = f"/v1/customers/{ann}/timeline"
+    await api.record({"type": "Viewed", "anonymous_id": visitor, "data": {}})
+    registered = await api.post(f"/v1/customers/{ann}/register", {"traits": {"plan": "free"}})
+    [seen] = await happened(api, ann, {})
+    then = await api.read(f"/v1/customers/{ann}"), await api.read(timeline)
+    recorded_at = quote(then[1]["items"][0]["recorded_at"])
+
+    link = {"kind": "anonymous", "value": visitor}
+    await api.post(f"/v1/customers/{ann}/link-identity", link)
+    await api.post(f"/v1/customers/{ann}/change-traits", {"traits": {"plan": "pro"}})
+    [last] = await happened(api, ann, {"occurred_at": at(0)})
+    now = await api.read(f"/v1/customers/{ann}"), await api.read(timeline)
+    assert len(now[1]["items"]) == len(then[1]["items"]) + 4
+
+    for moment, answers in ((seen, then), (recorded_at, then), (last, now)):
+        assert await api.read(f"/v1/customers/{ann}?as_of={moment}") == answers[0]
+        assert await api.read(f"{timeline}?as_of={moment}") == answers[1]
+    missing = await api.get(f"/v1/customers/{ann}?as_of={registered.json()['position'] - 1}")
+    assert (missing.status, missing.code) == (404, "not-found")
+
+    diff = await api.read(f"/v1/customers/{ann}/diff?from={recorded_at}&to={last}")
+    assert (diff["from"], diff["to"]) == (seen, last)
+    assert {"path": "traits.plan", "before": "free", "after": "pro"} in diff["changes"]
+    assert len([e for e in diff["entries"] if seen < e["position"] <= last]) == 3
+    beyond = await api.get(f"{timeline}?as_of={2**62}")
+    assert (beyond.status, beyond.code) == (400, "position-beyond-head")
+    assert beyond.problem["field"] == "as_of"
+
+
 async def test_customers_are_found_by_prefix_identity_and_trait(api: Api) -> None:
     group = f"g{uuid4().hex[:12]}"
     email = f"{group}@example.org"

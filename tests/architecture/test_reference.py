@@ -25,6 +25,7 @@ from app.modules.interactions import incoming
 from app.modules.interactions import routes as event_routes
 from app.settings import PREFIX, Settings
 from projections import paging
+from projections.diff import queries as diffs
 from tests.fixtures.markdown import DOCS
 
 KIB = 1024
@@ -115,6 +116,7 @@ LIMITS = {
     "a customer id": f"{ids.MAX_ID_CHARACTERS} characters",
     "a page of the log or of a stream": f"{log_routes.MAX_PAGE_EVENTS:,} events",
     "a page of a timeline, of customers, visits or counts": f"{paging.MAX_LIMIT}",
+    "the entries of a diff": f"{diffs.MAX_ENTRIES}",
     "a trait's name": f"{customer_routes.MAX_TRAIT_NAME_CHARACTERS} characters",
     "traits, consents, identities of a customer": f"{decider.MAX_TRAITS}, {decider.MAX_CONSENTS}, "
     f"{decider.MAX_IDENTITIES}",

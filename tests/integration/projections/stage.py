@@ -20,6 +20,7 @@ from app.eventstore.wakeups import Wakeups
 from app.kernel.event import Event, EventCatalogue, NewEvent
 from app.kernel.ids import new_event_id
 from app.modules.customers.events import REGISTERED
+from projections.as_of import PAST_SETTINGS, PastModels
 from projections.generations import make_first
 from projections.projection import Generation, Projection
 from projections.projector import Projector
@@ -76,6 +77,7 @@ class Stage:
     wakeups: Wakeups
     log: Log
     models: ReadModels
+    past: PastModels
 
     async def record(self, *happenings: Happening) -> int:
         """Append the events, each alone, in order; the last position."""
@@ -153,12 +155,14 @@ async def opened_stage(
     upcasters: Sequence[Upcaster] = (),
 ) -> AsyncIterator[Stage]:
     """A stage for the time of the block."""
+    log = Log(database, catalogue, upcasters)
     async with (
         opened_store(database, poll_interval=LONG_POLL, upcasters=upcasters) as store,
         Wakeups(database, LONG_POLL) as wakeups,
         opened_models(database, max_size=4) as models,
+        opened_past(log, max_size=2) as past,
     ):
-        yield Stage(database, store, wakeups, Log(database, catalogue, upcasters), models)
+        yield Stage(database, store, wakeups, log, models, past)
 
 
 @asynccontextmanager
@@ -168,6 +172,14 @@ async def opened_models(
     """The read models for the time of the block."""
     async with database.pool(max_size=max_size, settings=QUERY_SETTINGS) as pool:
         yield ReadModels(pool, min_position_timeout=patience)
+
+
+@asynccontextmanager
+async def opened_past(log: Log, *, max_size: int) -> AsyncIterator[PastModels]:
+    """What the read models were, for the time of the block."""
+    pool = log.database.pool(max_size=max_size, settings=PAST_SETTINGS, prepares=False)
+    async with pool:
+        yield PastModels(log, pool)
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

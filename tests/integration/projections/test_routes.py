@@ -14,6 +14,8 @@ from projections.activity_counts.queries import ActivityCounts
 from projections.activity_counts.routes import activity_count_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
+from projections.diff.queries import Diffs
+from projections.diff.routes import diff_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
 from projections.visits.queries import Visits
@@ -64,7 +66,32 @@ BAD_INPUT = (
     ("ann?min_position=6", "min_position"),
     ("?min_position=6", "min_position"),
     ("?identity=email:nobody@example.org&min_position=6", "min_position"),
+    ("ann?as_of=", "as_of"),
+    ("ann?as_of=6", "as_of"),
+    ("ann?as_of=" + "9" * 19, "as_of"),
+    ("ann?as_of=" + "9" * 5000, "as_of"),
+    ("ann?as_of=-1", "as_of"),
+    ("ann?as_of=1.0", "as_of"),
+    ("ann?as_of=٣", "as_of"),
+    ("ann?as_of=yesterday", "as_of"),
+    ("ann?as_of=2026-11-22T12:00:00", "as_of"),
+    ("ann?as_of=1&min_position=1", "as_of"),
+    ("ann/timeline?as_of=6", "as_of"),
+    ("ann/timeline?as_of=yesterday", "as_of"),
+    ("ann/timeline?as_of=1&min_position=1", "as_of"),
+    ("ann/timeline?as_of=1&cursor=abc", "cursor"),
+    ("?as_of=1", "as_of"),
+    ("ann/diff?from=1", "to"),
+    ("ann/diff?to=1", "from"),
+    ("ann/diff?from=x&to=1", "from"),
+    ("ann/diff?from=1&to=x", "to"),
+    ("ann/diff?from=6&to=6", "from"),
+    ("ann/diff?from=1&to=6", "to"),
+    ("ann/diff?from=2&to=1", "from"),
     ("x" * 201, "customer_id"),
+    ("x" * 201 + "?as_of=1", "customer_id"),
+    ("x" * 201 + "/timeline?as_of=1", "customer_id"),
+    ("x" * 201 + "/diff?from=1&to=1", "customer_id"),
     (".." + quote("\u00e9" * 199), "customer_id"),
     ("?limit=201", "limit"),
     ("?cursor=WzFd", "cursor"),
@@ -99,9 +126,11 @@ BAD_COUNTS = (
 
 
 def routes_of(stage: Stage) -> list[object]:
+    customers, timelines = Customers(stage.models), Timelines(stage.models, CATALOGUE)
     return [
-        *timeline_routes(Timelines(stage.models, CATALOGUE)),
-        *customer_query_routes(Customers(stage.models), identities_of(stage)),
+        *timeline_routes(timelines, stage.past),
+        *customer_query_routes(customers, identities_of(stage), stage.past),
+        *diff_routes(Diffs(stage.past, customers, timelines)),
         *visit_routes(Visits(stage.models)),
         *activity_count_routes(ActivityCounts(stage.models)),
     ]
@@ -183,6 +212,41 @@ async def test_a_customer_is_read_with_the_version_that_commands_expect(app: App
     assert (visitor.json()["events"], visitor.headers["etag"]) == (1, '"0"')
 
 
+async def test_the_past_is_read_page_by_page_and_filtered(app: App) -> None:
+    timeline = "/v1/customers/ann/timeline"
+    items = await all_items(app, f"{timeline}?as_of=4&limit=1")
+    assert [item["position"] for item in items] == [3, 2, 1, 4]  # type: ignore[index]
+    assert await all_items(app, f"{timeline}?as_of=4") == items
+    assert await all_items(app, f"{timeline}?as_of=4&kind=activity") == [items[0], items[3]]
+    assert await all_items(app, f"{timeline}?as_of=1&limit=1") == [items[2]]
+    assert await all_items(app, f"{timeline}?as_of=2000-01-01T00:00:00%2B01:00") == []
+
+
+async def test_a_customer_is_read_as_it_was(app: App) -> None:
+    answer = await ask(app, "GET", "/v1/customers/ann?as_of=1")
+    assert (answer.json()["version"], answer.json()["identities"]) == (1, [])
+    assert "etag" not in answer.headers
+    now = await ask(app, "GET", "/v1/customers/ann")
+    assert (await ask(app, "GET", "/v1/customers/ann?as_of=5")).json() == now.json()
+    nobody = await ask(app, "GET", "/v1/customers/ann?as_of=0")
+    assert (nobody.status, nobody.code) == (404, "not-found")
+
+
+async def test_two_pasts_are_compared(app: App) -> None:
+    answer = (await ask(app, "GET", "/v1/customers/ann/diff?from=2&to=3")).json()
+    assert [entry["position"] for entry in answer.pop("entries")] == [3]
+    assert answer == {
+        "from": 2,
+        "to": 3,
+        "changes": [
+            {"path": "first_seen", "after": "2026-11-22T12:03:00Z"},
+            {"path": "last_seen", "after": "2026-11-22T12:03:00Z"},
+            {"path": "events", "before": 0, "after": 1},
+        ],
+        "has_more_entries": False,
+    }
+
+
 async def test_customers_are_found_page_by_page(app: App) -> None:
     for query, expected in SEARCHES.items():
         answer = (await ask(app, "GET", f"/v1/customers?{query}")).json()
@@ -259,6 +323,10 @@ async def test_an_unknown_customer_is_not_found_and_its_timeline_empty(app: App)
 
 async def test_the_queries_are_documented_with_examples(stage: Stage) -> None:
     document = openapi_document(routes_of(stage), version="1")  # type: ignore[arg-type]
+    diff = document["paths"]["/v1/customers/{customer_id}/diff"]["get"]["responses"]["200"]
+    compared = diff["content"]["application/json"]["example"]
+    assert compared.keys() == {"from", "to", "changes", "entries", "has_more_entries"}
+    assert compared["changes"] == [{"path": "traits.plan", "before": "free", "after": "pro"}]
     for path in ("/v1/customers", "/v1/customers/{customer_id}"):
         operation = document["paths"][path]["get"]
         example = operation["responses"]["200"]["content"]["application/json"]["example"]

@@ -1,0 +1,13 @@
+-- The relation `batch` of an as-of query: the events of some customers up to a position, less those
+-- that a consumer has set aside.
+CREATE TEMPORARY VIEW batch AS
+SELECT position, event_id, stream, version, type, {schema_version} AS schema_version, customer_id,
+    {data} AS data, metadata, occurred_at, recorded_at, {key} AS key
+FROM events
+WHERE customer_id = ANY (current_setting('tidings.batch_customers')::text[])
+    AND position <= current_setting('tidings.batch_upto')::bigint
+    AND NOT EXISTS (
+        SELECT FROM parked_keys AS parked
+        WHERE parked.consumer = current_setting('tidings.batch_consumer')
+            AND parked.key = {key} AND parked.position <= events.position
+    )
