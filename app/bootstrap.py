@@ -11,6 +11,7 @@ from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
+from app.eventstore.parking import ParkedKey
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.routes import log_routes
 from app.eventstore.wakeups import Wakeups
@@ -19,6 +20,7 @@ from app.http.asgi import App
 from app.http.health import HealthCheck
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
+from app.kernel.errors import ReadModelBehind
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
@@ -29,12 +31,16 @@ from app.settings import Settings
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.lag import LagGauges, published_lag
+from projections.parked import Tell, parked_of, resume_parked
 from projections.projector import Projector
+from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild import JOBS, OnProgress, rebuild
 from projections.registry import PROJECTIONS, projection_named
+from projections.routes import projection_routes
 from projections.session import Log
-from projections.status import ProjectionStatus, rate_per_s, statuses
+from projections.sharding import MAX_SHARDS, reshard
+from projections.status import ProjectionStatus, generation_read, rate_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
@@ -44,6 +50,7 @@ SOURCE = "default"
 
 MAX_QUERY_CONNECTIONS = 8
 REBUILD_JOBS = JOBS
+MAX_PROJECTION_SHARDS = MAX_SHARDS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -73,19 +80,22 @@ async def opened_api(
             ),
         ) as store,
         database.pool(max_size=MAX_QUERY_CONNECTIONS, settings=QUERY_SETTINGS) as query_pool,
-        published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
+        published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
     ):
         models = ReadModels(
             query_pool,
             min_position_timeout=timedelta(milliseconds=settings.min_position_timeout_ms),
         )
-        yield _api(settings, store, models, metrics, closing)
+        projections = ProjectionQueries(query_pool, PROJECTIONS, rates)
+        yield _api(settings, store, models, projections, metrics=metrics, closing=closing)
 
 
 def _api(
     settings: Settings,
     store: PostgresEventStore,
     models: ReadModels,
+    projections: ProjectionQueries,
+    *,
     metrics: Metrics,
     closing: asyncio.Event,
 ) -> App:
@@ -104,6 +114,7 @@ def _api(
             *customer_query_routes(Customers(models), identities),
             *timeline_routes(timelines),
             *live_timeline_routes(live, closing),
+            *projection_routes(projections),
         ],
         version=version("tidings"),
         metrics=metrics,
@@ -119,7 +130,13 @@ def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:
     seconds = metrics.gauge(
         "tidings_projection_lag_seconds", "Age of the oldest of them.", ["projection"]
     )
-    return {name: LagGauges(events.labels(name), seconds.labels(name)) for name in PROJECTION_NAMES}
+    parked = metrics.gauge(
+        "tidings_projection_parked_keys", "Keys that the read model leaves out.", ["projection"]
+    )
+    return {
+        name: LagGauges(events.labels(name), seconds.labels(name), parked.labels(name))
+        for name in PROJECTION_NAMES
+    }
 
 
 def _check(store: PostgresEventStore) -> HealthCheck:
@@ -164,6 +181,29 @@ async def observe_projections(database: Database) -> list[tuple[ProjectionStatus
         await asyncio.sleep(1)
         second = await statuses(connection, PROJECTIONS)
     return [(now, rate_per_s(before, now)) for before, now in zip(first, second, strict=True)]
+
+
+async def parked_keys_of_projection(database: Database, name: str) -> list[ParkedKey]:
+    """The keys that a read model's queries lack."""
+    async with await database.connect() as connection:
+        return await parked_of(connection, projection_named(name))
+
+
+async def resume_projection(
+    database: Database, name: str, key: str | None, *, skip: bool, tell: Tell
+) -> None:
+    """Take up what a read model leaves out; see `projections.parked`."""
+    await resume_parked(_log_of(database), projection_named(name), key=key, skip=skip, tell=tell)
+
+
+async def reshard_projection(database: Database, name: str, shards: int) -> int:
+    """Share the work on the read model that queries read among so many; the position at which."""
+    projection = projection_named(name)
+    async with await database.connect() as connection:
+        generation = await generation_read(connection, projection)
+    if generation is None:
+        raise ReadModelBehind(f"the read model {name} is being built")
+    return await reshard(_log_of(database), generation, shards)
 
 
 def _log_of(database: Database) -> Log:

@@ -12,7 +12,7 @@ from app.eventstore.tables import identities
 from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.paging import decode_cursor, encode_cursor
-from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled
+from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled, parked
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
 from projections.timeline.titles import render_title
@@ -33,6 +33,8 @@ class TimelinePage(Struct, frozen=True):
     items: Sequence[TimelineEntry]
     next_cursor: str | None
     """Null on the last page."""
+    stale: Annotated[bool, Meta(examples=[False])]
+    """Whether events are missing, for one of them could not be applied; see parked keys."""
 
 
 class TimelineFilter(Struct, frozen=True):
@@ -92,11 +94,13 @@ class Timelines:
             {"customer_id": customer_id, "limit": limit + 1, **values},
             min_position=min_position,
         )
-        entries = [self._entry(row) for row in rows[:limit]]
+        stale = bool(rows[0][-1])
+        entries = [self._entry(row) for row in rows[:limit] if row[0] is not None]
         if len(rows) <= limit:
-            return TimelinePage(entries, None)
+            return TimelinePage(entries, None, stale)
         last = entries[-1]
-        return TimelinePage(entries, encode_cursor(_Place(last.occurred_at, last.position)))
+        cursor = encode_cursor(_Place(last.occurred_at, last.position))
+        return TimelinePage(entries, cursor, stale)
 
     async def ids_of(self, customer_id: str, *, min_position: int | None = None) -> list[str]:
         """The ids that a customer's events stand under: its own, and linked visitors' (``~…``)."""
@@ -114,7 +118,7 @@ class Timelines:
         return TimelineEntry(*fields)
 
     def _entry(self, row: AnyRow) -> TimelineEntry:
-        fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:])
+        fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:-1])
         return self.entry_of(RecordedEvent(*fields))
 
 
@@ -122,6 +126,8 @@ class Timelines:
 def _entries(tables: TimelineTables, upcast: UpcastColumns, shape: frozenset[str]) -> Query:
     """One range of the index for each id, joined laterally; a condition over all ids would
     read everything that each ever did.
+
+    Each row ends with whether entries are missing; where there are none, one row says just that.
     """
     timeline = tables.timeline.c
     people = _ids_of(tables).subquery("people")
@@ -134,12 +140,20 @@ def _entries(tables: TimelineTables, upcast: UpcastColumns, shape: frozenset[str
         .limit(LIMIT)
         .lateral("mine")
     )
+    stale = sa.select(_is_stale(tables).label("stale")).subquery("stale")
     return (
-        sa.select(*mine.c)
-        .select_from(people.join(mine, sa.true()))
+        sa.select(*mine.c, stale.c.stale)
+        .select_from(stale.outerjoin(people.join(mine, sa.true()), sa.true()))
         .order_by(mine.c.occurred_at.desc(), mine.c.position.desc())
         .limit(LIMIT)
     )
+
+
+def _is_stale(tables: TimelineTables) -> sa.Exists:
+    """Whether events are left out of one of the customer's ids."""
+    people = _ids_of(tables).subquery("people")
+    generation = tables.timeline.name  # as the table that is named like the projection is
+    return sa.exists().select_from(people).where(parked(generation, people.c.customer_id))
 
 
 def _columns(tables: TimelineTables, upcast: UpcastColumns) -> list[sa.ColumnElement[Any]]:
