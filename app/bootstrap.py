@@ -12,6 +12,7 @@ from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
+from app.eventstore.parking import ParkedKey
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.replica import opened_replica
 from app.eventstore.routes import log_routes
@@ -21,6 +22,7 @@ from app.http.asgi import App
 from app.http.health import HealthCheck
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
+from app.kernel.errors import ReadModelBehind
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
@@ -36,12 +38,16 @@ from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.lag import LagGauges, published_lag
+from projections.parked import Tell, parked_of, resume_parked
 from projections.projector import Projector
+from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild import JOBS, OnProgress, rebuild
 from projections.registry import PROJECTIONS, projection_named
+from projections.routes import projection_routes
 from projections.session import Log
-from projections.status import ProjectionStatus, rate_per_s, statuses
+from projections.sharding import MAX_SHARDS, reshard
+from projections.status import ProjectionStatus, generation_read, rate_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
@@ -54,6 +60,7 @@ SOURCE = "default"
 MAX_QUERY_CONNECTIONS = 8
 MAX_PAST_CONNECTIONS = 4
 REBUILD_JOBS = JOBS
+MAX_PROJECTION_SHARDS = MAX_SHARDS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -86,10 +93,11 @@ async def opened_api(
         database.pool(
             max_size=MAX_PAST_CONNECTIONS, settings=PAST_SETTINGS, prepares=False
         ) as past_pool,
-        published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
+        published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
     ):
         past = PastModels(_log_of(database), past_pool)
-        yield _api(settings, store, reading, past, metrics, closing=closing)
+        projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
+        yield _api(settings, store, reading, past, projections, metrics=metrics, closing=closing)
 
 
 class _Reading(NamedTuple):
@@ -128,8 +136,9 @@ def _api(
     store: PostgresEventStore,
     reading: _Reading,
     past: PastModels,
-    metrics: Metrics,
+    projections: ProjectionQueries,
     *,
+    metrics: Metrics,
     closing: asyncio.Event,
 ) -> App:
     secret = read_secret(settings)
@@ -151,6 +160,7 @@ def _api(
             *live_timeline_routes(live, closing),
             *visit_routes(Visits(reading.models)),
             *activity_count_routes(ActivityCounts(reading.models)),
+            *projection_routes(projections),
         ],
         version=version("tidings"),
         metrics=metrics,
@@ -166,7 +176,13 @@ def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:
     seconds = metrics.gauge(
         "tidings_projection_lag_seconds", "Age of the oldest of them.", ["projection"]
     )
-    return {name: LagGauges(events.labels(name), seconds.labels(name)) for name in PROJECTION_NAMES}
+    parked = metrics.gauge(
+        "tidings_projection_parked_keys", "Keys that the read model leaves out.", ["projection"]
+    )
+    return {
+        name: LagGauges(events.labels(name), seconds.labels(name), parked.labels(name))
+        for name in PROJECTION_NAMES
+    }
 
 
 def _check(store: PostgresEventStore) -> HealthCheck:
@@ -211,6 +227,29 @@ async def observe_projections(database: Database) -> list[tuple[ProjectionStatus
         await asyncio.sleep(1)
         second = await statuses(connection, PROJECTIONS)
     return [(now, rate_per_s(before, now)) for before, now in zip(first, second, strict=True)]
+
+
+async def parked_keys_of_projection(database: Database, name: str) -> list[ParkedKey]:
+    """The keys that a read model's queries lack."""
+    async with await database.connect() as connection:
+        return await parked_of(connection, projection_named(name))
+
+
+async def resume_projection(
+    database: Database, name: str, key: str | None, *, skip: bool, tell: Tell
+) -> None:
+    """Take up what a read model leaves out; see `projections.parked`."""
+    await resume_parked(_log_of(database), projection_named(name), key=key, skip=skip, tell=tell)
+
+
+async def reshard_projection(database: Database, name: str, shards: int) -> int:
+    """Share the work on the read model that queries read among so many; the position at which."""
+    projection = projection_named(name)
+    async with await database.connect() as connection:
+        generation = await generation_read(connection, projection)
+    if generation is None:
+        raise ReadModelBehind(f"the read model {name} is being built")
+    return await reshard(_log_of(database), generation, shards)
 
 
 def _log_of(database: Database) -> Log:

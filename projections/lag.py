@@ -1,4 +1,4 @@
-"""How far behind the read models are, as metrics of whoever serves queries."""
+"""Looks at the read models now and then: metrics of whoever serves queries, and their rates."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -7,53 +7,83 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from app.eventstore.database import Connection, Database
+from app.eventstore.database import Database
 from app.kernel.errors import StoreUnavailable
 from app.kernel.metrics import Gauge
 from projections.projection import Projection
-from projections.status import statuses
+from projections.status import ProjectionStatus, rate_per_s, statuses
 
 LOOK_EVERY_S = 2.0
 
 
 class LagGauges(NamedTuple):
-    """Where one projection's lag is published."""
+    """Where one projection's lag is published, and what it leaves out."""
 
     events: Gauge
     seconds: Gauge
+    parked_keys: Gauge
+
+
+class Rates:
+    """How fast projections move, by the last two looks at them."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._last: dict[str, ProjectionStatus] = {}
+        self._per_s: dict[str, float] = {}
+
+    def of(self, name: str) -> float | None:
+        """Events a second; None as long as there were no two looks."""
+        return self._per_s.get(name)
+
+    def look(self, seen: Sequence[ProjectionStatus]) -> None:
+        """Take what is seen now."""
+        now = {status.name: status for status in seen}
+        self._per_s = {
+            name: rate_per_s(self._last[name], now[name]) for name in now.keys() & self._last.keys()
+        }
+        self._last = now
+
+    def forget(self) -> None:
+        """Begin anew, after a time in which nobody looked."""
+        self._last, self._per_s = {}, {}
 
 
 @asynccontextmanager
 async def published_lag(
     database: Database, projections: Sequence[Projection[Any]], gauges: Mapping[str, LagGauges]
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Rates]:
     """Publish the lag of the generations that queries read, for the time of the block."""
-    task = asyncio.create_task(_publish_for_ever(database, projections, gauges))
+    rates = Rates()
+    task = asyncio.create_task(_publish_for_ever(database, projections, gauges, rates))
     try:
-        yield
+        yield rates
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
 async def _publish_for_ever(
-    database: Database, projections: Sequence[Projection[Any]], gauges: Mapping[str, LagGauges]
+    database: Database,
+    projections: Sequence[Projection[Any]],
+    gauges: Mapping[str, LagGauges],
+    rates: Rates,
 ) -> None:
     while True:
         with suppress(StoreUnavailable, psycopg.Error):
             async with await database.connect(application_name="tidings lag") as connection:
                 while True:
-                    await _publish(connection, projections, gauges)
+                    seen = await statuses(connection, projections)
+                    rates.look(seen)
+                    _publish(seen, gauges)
                     await asyncio.sleep(LOOK_EVERY_S)
+        rates.forget()
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _publish(
-    connection: Connection,
-    projections: Sequence[Projection[Any]],
-    gauges: Mapping[str, LagGauges],
-) -> None:
-    for status in await statuses(connection, projections):
+def _publish(seen: Sequence[ProjectionStatus], gauges: Mapping[str, LagGauges]) -> None:
+    for status in seen:
         if status.read is not None:
             gauges[status.name].events.set(status.read.lag_events)
             gauges[status.name].seconds.set(status.read.lag_seconds)
+            gauges[status.name].parked_keys.set(status.read.parked_keys)

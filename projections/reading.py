@@ -12,7 +12,7 @@ from psycopg.errors import UndefinedTable
 from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.database import Connection, borrowing
-from app.eventstore.tables import checkpoints, events
+from app.eventstore.tables import checkpoints, events, parked_keys
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind
 from projections.projection import DIALECT, Generation, Projection
 from projections.tables import pointers
@@ -47,6 +47,14 @@ def compiled(
         return str(compose(*tables_and_shape, **named).compile(dialect=DIALECT)).encode()
 
     return cast(Callable[P, bytes], lru_cache(MAX_TEXTS)(text))
+
+
+def parked(generation: str, key: sa.ColumnElement[str]) -> sa.Exists:
+    """Whether a generation leaves out events of a key; its name becomes a part of the text."""
+    return sa.exists().where(
+        parked_keys.c.consumer == sa.literal_column(f"'{generation}'", sa.Text),
+        parked_keys.c.key == key,
+    )
 
 
 class _Pointed(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 from app.eventstore.batch import Checkpoint, Claim, Span, span_of
 from app.eventstore.checkpoints import ensure_checkpoints, positions_of
 from app.eventstore.database import Connection
-from app.kernel.errors import UnknownEvent
+from app.kernel.errors import InvalidInput, UnknownEvent
 from projections.projection import Generation
 from projections.session import Log, unknown_event
 
@@ -23,9 +23,13 @@ async def reshard(log: Log, generation: Generation[Any], shards: int) -> int:
 
     All its checkpoints are brought to the position of the foremost and then replaced, in one
     transaction that holds them all: an event is applied under the old shards up to that position,
-    under the new ones behind it. Raises `UnknownEvent` when a shard waits before an event that this
-    code is too old for, `StoreUnavailable`, or a `psycopg.Error`; nothing has changed then.
+    under the new ones behind it. Raises `InvalidInput` for several shards of what has one order of
+    all events, `UnknownEvent` when a shard waits before an event that this code is too old for,
+    `StoreUnavailable`, or a `psycopg.Error`; nothing has changed then.
     """
+    projection = generation.projection
+    if shards != projection.shards(shards):
+        raise InvalidInput(f"{projection.name} has one shard, for it keeps all events in order")
     async with await log.connect(generation.key) as connection:
         resharding = _Resharding(connection, generation, log)
         await resharding.come_near()

@@ -2,34 +2,42 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg.rows import class_row
 
 from app.eventstore.database import Connection
-from projections.projection import Projection
+from projections.generations import BUILDING
+from projections.projection import Generation, Projection
+
+T = TypeVar("T")
+
+BEHIND_AFTER_S = 5.0
+"""A lag that is no longer than this is none that anybody would have to do something about."""
+
+State = Literal["running", "behind", "failing", "rebuilding", "building"]
 
 
 class GenerationStatus(Struct, frozen=True):
     """One set of tables."""
 
-    name: str
-    """Such as ``timeline_g3``."""
-    projection: str
-    generation: int
+    name: Annotated[str, Meta(examples=["timeline_g3"])]
+    projection: Annotated[str, Meta(examples=["timeline"])]
+    generation: Annotated[int, Meta(examples=[3])]
     definition_version: int
-    state: str
+    state: Annotated[str, Meta(examples=["ready"])]
     """building or ready."""
     is_read: bool
     """Whether queries of its definition's version read it."""
-    position: int
-    lag_events: int
-    lag_seconds: float
+    position: Annotated[int, Meta(examples=[1042])]
+    lag_events: Annotated[int, Meta(examples=[0])]
+    lag_seconds: Annotated[float, Meta(examples=[0.0])]
     """How long the oldest event that is not applied yet has been recorded; 0: there is none."""
     moved_at: datetime
     shards: int
-    parked_keys: int
+    parked_keys: Annotated[int, Meta(examples=[0])]
+    """How many keys are left out, such as customers, from an event on that failed."""
     last_error: str | None
 
 
@@ -50,6 +58,22 @@ class ProjectionStatus(Struct, frozen=True):
             if generation.is_read and generation.definition_version == self.definition_version:
                 return generation
         return None
+
+    @property
+    def state(self) -> State:
+        """The state in a word.
+
+        building: queries have nothing to read yet; failing: it stands before something that has to
+        be put right; rebuilding: beside the one that queries read; behind: by more than 5 seconds.
+        """
+        if self.read is None:
+            return "building"
+        if self.read.last_error is not None:
+            return "failing"
+        if self.read.lag_seconds > BEHIND_AFTER_S:
+            return "behind"
+        is_rebuilt = any(generation.state == BUILDING for generation in self.generations)
+        return "rebuilding" if is_rebuilt else "running"
 
 
 # A generation without a checkpoint is being dropped. What several shards share is as far as the
@@ -97,6 +121,14 @@ async def statuses(
         )
         for projection in projections
     ]
+
+
+async def generation_read(
+    connection: Connection, projection: Projection[T]
+) -> Generation[T] | None:
+    """The generation that queries read; None until one was built."""
+    [status] = await statuses(connection, [projection])
+    return None if status.read is None else projection.generation(status.read.generation)
 
 
 def rate_per_s(before: ProjectionStatus, now: ProjectionStatus) -> float:

@@ -2,15 +2,15 @@
 
 Events of one key are worked on in order, so what comes after a failure has to wait with it; other
 keys' events go on. Retrying works on all of the key's events up to the checkpoint, in order and in
-one transaction, which holds the checkpoint: nothing of the key can come in between.
+one transaction, which holds the checkpoint: nothing of the key can come in between. Where that
+fails, the events before the one that fails are worked on, and the key stays parked from there.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
-from psycopg import Error
 from psycopg.rows import class_row
 
 from app.eventstore.batch import Work
@@ -29,8 +29,20 @@ class ParkedKey(Struct, frozen=True):
     key: Annotated[str, Meta(examples=["anna"])]
     position: Annotated[int, Meta(examples=[1042])]
     """Of the first event that is left out."""
-    error: str
+    error: Annotated[
+        str, Meta(examples=["DatatypeMismatch: a number is wanted, and this is a text"])
+    ]
     parked_at: datetime
+
+
+class _Stretch(NamedTuple):
+    """Positions that a parked key's `batch` is cut from; it may be empty."""
+
+    first: int
+    upto: int
+    """Inclusive, as they both are."""
+    end: int
+    """Of what is left out: the checkpoint."""
 
 
 _COUNT = "SELECT count(*) FROM parked_keys WHERE consumer = %s"
@@ -38,10 +50,14 @@ _LIST = """
 SELECT consumer, key, position, error, parked_at FROM parked_keys WHERE consumer = ANY (%s)
 ORDER BY consumer, position
 """
-_RESUME = """
-DELETE FROM parked_keys WHERE consumer = %(consumer)s AND key = %(key)s
+_RESUME = "DELETE FROM parked_keys WHERE consumer = %(consumer)s AND key = %(key)s"
+_STAY = """
+UPDATE parked_keys SET position = %(position)s WHERE consumer = %(consumer)s AND key = %(key)s
 """
-_STILL_FAILS = "UPDATE parked_keys SET error = %s WHERE consumer = %s AND key = %s"
+_STILL_FAILS = """
+UPDATE parked_keys SET position = %(position)s, error = %(error)s
+WHERE consumer = %(consumer)s AND key = %(key)s
+"""
 
 
 async def parked_count(connection: Connection, consumer: str) -> int:
@@ -63,18 +79,43 @@ async def resume(
     """Work on what was left out of a key (`skip`: but for its first event), and leave out no more.
 
     `connection` is a session with the relation `batch`. Raises `NotFound` when the key is not
-    parked, or what the work raises: then nothing has changed but the error that is shown.
+    parked, or what the work raises: the key is then parked from the event that fails.
     """
-    try:
-        async with connection.transaction():
-            values = {"consumer": consumer, "key": key, "skipped": int(skip)}
-            cursor = await connection.execute(sql("app.eventstore", "claim_parked"), values)
-            if await cursor.fetchone() is None:
-                raise NotFound(f"{consumer} has not parked {key!r}")
-            await work(connection)
-            await connection.execute(_RESUME, values)
-    except (Error, ValueError) as error:
-        if not connection.closed:
-            message = f"{type(error).__name__}: {error}".splitlines()[0]
-            await connection.execute(_STILL_FAILS, (storable(message), consumer, key))
-        raise
+    values = {"consumer": consumer, "key": key, "skipped": int(skip), "positions": None}
+    while True:
+        stretch = None
+        try:
+            async with connection.transaction():
+                stretch = await _claim(connection, values)
+                await work(connection)
+                await _leave(connection, values, stretch)
+        except Exception as error:
+            if stretch is None or connection.closed:
+                raise
+            size = stretch.upto - stretch.first + 1
+            if size <= 1:
+                message = f"{type(error).__name__}: {error}".splitlines()[0]
+                failed = {"position": stretch.first, "error": storable(message)}
+                await connection.execute(_STILL_FAILS, values | failed)
+                raise
+            values["positions"] = size // 2
+        else:
+            if stretch.upto >= stretch.end:
+                return
+            values |= {"skipped": 0, "positions": 2 * (stretch.upto - stretch.first + 1)}
+
+
+async def _claim(connection: Connection, values: dict[str, Any]) -> _Stretch:
+    cursor = await connection.execute(sql("app.eventstore", "claim_parked"), values)
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFound(f"{values['consumer']} has not parked {values['key']!r}")
+    return _Stretch(*row[:3])
+
+
+async def _leave(connection: Connection, values: dict[str, Any], stretch: _Stretch) -> None:
+    """Leave out no more, or only what comes behind the stretch."""
+    if stretch.upto >= stretch.end:
+        await connection.execute(_RESUME, values)
+    else:
+        await connection.execute(_STAY, {**values, "position": stretch.upto + 1})

@@ -18,7 +18,7 @@ from projections.customers import CUSTOMERS
 from projections.customers.search import NO_VALUE, Place, Search, found, values_of
 from projections.customers.tables import CustomersTables
 from projections.paging import decode_cursor, encode_cursor
-from projections.reading import AnyRow, Query, ReadModels, compiled
+from projections.reading import AnyRow, Query, ReadModels, compiled, parked
 
 
 class Consent(Struct, frozen=True):
@@ -54,6 +54,8 @@ class Customer(Struct, frozen=True):
     traits: Annotated[Raw, Meta(examples=[{"name": "Anna Berg", "plan": "pro"}])]
     consents: Sequence[Consent]
     identities: Sequence[Identity]
+    stale: Annotated[bool, Meta(examples=[False])]
+    """Whether events are missing, for one of them could not be applied; see parked keys."""
 
 
 class CustomerPage(Struct, frozen=True):
@@ -122,9 +124,9 @@ _identities = msgspec.json.Decoder(list[Identity])
 
 
 def _customer(row: AnyRow) -> Customer:
-    _value, *profile, traits, consents, identities = row
+    _value, *profile, traits, consents, identities, stale = row
     details = (Raw(traits.encode()), _consents.decode(consents), _identities.decode(identities))
-    fields = (*profile, *details)
+    fields = (*profile, *details, stale)
     return Customer(*fields)
 
 
@@ -169,6 +171,7 @@ def _with_details(tables: CustomersTables, whom: Query) -> Query:
             _traits(tables).label("traits"),
             _consents_of(tables).label("consents"),
             _identities_of(tables).label("identities"),
+            _is_stale(tables).label("stale"),
         )
         .select_from(
             page.join(tables.customers, profile.customer_id == page.c.customer_id).join(
@@ -196,6 +199,23 @@ def _visits(tables: CustomersTables) -> Query:
         .where(linked.customer_id == tables.customers.c.customer_id)
         .correlate(tables.customers)
     )
+
+
+def _is_stale(tables: CustomersTables) -> sa.ColumnElement[bool]:
+    """Whether events are left out of the customer, or of a linked visitor."""
+    generation = tables.customers.name  # as the table that is named like the projection is
+    customer_id, linked = tables.customers.c.customer_id, tables.identities
+    visitors = linked.join(identity_values, identity_values.c.identity_id == linked.c.identity_id)
+    of_visitors = (
+        sa.exists()
+        .select_from(visitors)
+        .where(
+            linked.c.customer_id == customer_id,
+            parked(generation, identity_values.c.anonymous_id),
+        )
+        .correlate(tables.customers)
+    )
+    return sa.or_(parked(generation, customer_id), of_visitors)
 
 
 def _traits(tables: CustomersTables) -> sa.ScalarSelect[str]:

@@ -13,7 +13,7 @@ from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.as_of import Past
 from projections.paging import decode_cursor, encode_cursor
-from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled
+from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled, parked
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
 from projections.timeline.titles import render_title
@@ -34,6 +34,8 @@ class TimelinePage(Struct, frozen=True):
     items: Sequence[TimelineEntry]
     next_cursor: str | None
     """Null on the last page."""
+    stale: Annotated[bool, Meta(examples=[False])]
+    """Whether events are missing, for one of them could not be applied; see parked keys."""
 
 
 class TimelineFilter(Struct, frozen=True):
@@ -100,11 +102,13 @@ class Timelines:
             rows = await self._models.rows(TIMELINE, query, values, min_position=min_position)
         else:
             rows = await as_of.rows(TIMELINE, query, values, people=_ids)
-        entries = [self._entry(row) for row in rows[:limit]]
+        stale = bool(rows[0][-1])
+        entries = [self._entry(row) for row in rows[:limit] if row[0] is not None]
         if len(rows) <= limit:
-            return TimelinePage(entries, None)
+            return TimelinePage(entries, None, stale)
         last = entries[-1]
-        return TimelinePage(entries, encode_cursor(_Place(last.occurred_at, last.position)))
+        cursor = encode_cursor(_Place(last.occurred_at, last.position))
+        return TimelinePage(entries, cursor, stale)
 
     async def ids_of(self, customer_id: str, *, min_position: int | None = None) -> list[str]:
         """The ids that a customer's events stand under: its own, and linked visitors' (``~…``)."""
@@ -122,7 +126,7 @@ class Timelines:
         return TimelineEntry(*fields)
 
     def _entry(self, row: AnyRow) -> TimelineEntry:
-        fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:])
+        fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:-1])
         return self.entry_of(RecordedEvent(*fields))
 
 
@@ -130,6 +134,8 @@ class Timelines:
 def _entries(tables: TimelineTables, upcast: UpcastColumns, shape: frozenset[str]) -> Query:
     """One range of the index for each id, joined laterally; a condition over all ids would
     read everything that each ever did.
+
+    Each row ends with whether entries are missing; where there are none, one row says just that.
     """
     timeline = tables.timeline.c
     people = _ids_of(tables).subquery("people")
@@ -142,12 +148,20 @@ def _entries(tables: TimelineTables, upcast: UpcastColumns, shape: frozenset[str
         .limit(LIMIT)
         .lateral("mine")
     )
+    stale = sa.select(_is_stale(tables).label("stale")).subquery("stale")
     return (
-        sa.select(*mine.c)
-        .select_from(people.join(mine, sa.true()))
+        sa.select(*mine.c, stale.c.stale)
+        .select_from(stale.outerjoin(people.join(mine, sa.true()), sa.true()))
         .order_by(mine.c.occurred_at.desc(), mine.c.position.desc())
         .limit(LIMIT)
     )
+
+
+def _is_stale(tables: TimelineTables) -> sa.Exists:
+    """Whether events are left out of one of the customer's ids."""
+    people = _ids_of(tables).subquery("people")
+    generation = tables.timeline.name  # as the table that is named like the projection is
+    return sa.exists().select_from(people).where(parked(generation, people.c.customer_id))
 
 
 def _columns(tables: TimelineTables, upcast: UpcastColumns) -> list[sa.ColumnElement[Any]]:

@@ -109,6 +109,13 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["serve", "--port"], "--port"),
         (["serve", "--data-dir", ""], "--data-dir: "),
         (["projector", "--poll-interval-ms", "0"], "--poll-interval-ms: "),
+        (["projections", "nothing"], "nothing"),
+        (["projections", "--prot"], "--prot"),
+        (["projections", "parked"], "timeline, customers"),
+        (["projections", "retry", "everything"], "everything"),
+        (["projections", "skip", "timeline"], "KEY"),
+        (["projections", "reshard", "timeline", "0"], "0"),
+        (["projections", "--schema", "a;b", "parked", "timeline"], "--schema: "),
         (["rebuild"], "timeline, customers, activity_counts, visits"),
         (["rebuild", "everything"], "everything"),
         (["import"], "FILE"),
@@ -137,7 +144,7 @@ def test_a_setting_that_does_not_exist_or_fit_is_refused(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["up"], ["projector"], ["rebuild", "timeline"]],
+    [["up"], ["projector"], ["rebuild", "timeline"], ["projections", "retry", "timeline"]],
     ids=" ".join,
 )
 def test_a_server_that_cannot_be_reached_is_named_in_one_line(
@@ -208,6 +215,8 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     assert listed.returncode == 0
     for name in ("timeline", "customers", "activity_counts", "visits"):
         assert name in listed.stdout
+        parked = run("projections", "parked", name, folder=tmp_path, settings=here)
+        assert (parked.returncode, parked.stdout) == (0, "Nothing is parked.\n")
     rebuilt = run("rebuild", "customers", "--drop-old", folder=tmp_path, settings=here)
     assert rebuilt.returncode == 0, rebuilt
     assert "customers" in rebuilt.stdout

@@ -13,6 +13,7 @@ from tests.fixtures.tidings_up import TidingsUp, until
 
 pytestmark = pytest.mark.anyio
 
+READ_MODELS = {"timeline", "customers", "activity_counts", "visits"}
 METRICS = {
     "tidings_http_requests_total": "counter",
     "tidings_http_request_duration_seconds": "histogram",
@@ -20,6 +21,7 @@ METRICS = {
     "tidings_append_group_seconds": "histogram",
     "tidings_projection_lag_events": "gauge",
     "tidings_projection_lag_seconds": "gauge",
+    "tidings_projection_parked_keys": "gauge",
 }
 SAMPLE = re.compile(r"^([a-z_]+)(\{.*\})? (\S+)$")
 
@@ -46,8 +48,21 @@ async def test_metrics_tell_of_requests_groups_and_lag(api: Api) -> None:
     text = (await api.get("/metrics")).body.decode()
     for name, kind in METRICS.items():
         assert f"# TYPE {name} {kind}" in text
-    for name in ("timeline", "customers", "activity_counts", "visits"):
-        assert f'tidings_projection_lag_events{{projection="{name}"}}' in text
+    for name in READ_MODELS:
+        for of_each in ("lag_events", "lag_seconds", "parked_keys"):
+            assert f'tidings_projection_{of_each}{{projection="{name}"}}' in text
+
+
+async def test_projections_are_listed_as_they_are(api: Api) -> None:
+    [outcome] = await api.record({"type": "Seen", "customer_id": "ann", "data": {}})
+    await api.read(f"/v1/customers/ann?min_position={outcome['position']}")
+    items = (await api.read("/v1/projections"))["items"]
+    assert {item["name"] for item in items} == READ_MODELS
+    for item in items:
+        assert item["state"] in {"running", "rebuilding"}
+        [read] = [each for each in item["generations"] if each["is_read"]]
+        assert read["parked_keys"] == 0
+        assert (await api.read(f"/v1/projections/{item['name']}/parked"))["items"] == []
 
 
 async def test_each_request_and_event_is_counted_whichever_worker_has_it(api: Api) -> None:

@@ -50,17 +50,22 @@ def test_every_argument_and_option_of_a_command_is_documented_and_no_other(name:
     (section,) = [s for s in sections if s.startswith(f"`tidings {name}`")]
     command = main.get_command(click.Context(main), name)
     assert command is not None
+    subcommands = command.commands if isinstance(command, click.Group) else {}
+    headings = re.findall(rf"^### `tidings {name} ([a-z]+)", section, flags=re.M)
+    assert headings == list(subcommands)
+    parameters = [each for c in (command, *subcommands.values()) for each in c.params]
     options = {
         option
-        for parameter in command.params
+        for parameter in parameters
         if isinstance(parameter, click.Option) and not parameter.hidden
         for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("--")
     }
     assert set(re.findall(r"`(--[a-z][a-z-]*[a-z])", section)) == options
-    for parameter in command.params:
+    for parameter in parameters:
         if isinstance(parameter, click.Argument):
-            assert f"`{str(parameter.name).upper()}`" in section
+            shown = parameter.metavar or str(parameter.name).upper()
+            assert f"`{shown}`" in section
 
 
 def test_every_command_is_documented_in_the_order_of_the_help_and_no_other() -> None:

@@ -1,5 +1,6 @@
 -- Locks the checkpoint of a parked key's shard, waiting for it, and points `batch` at what was left
--- out of the key. No row: the key is not parked.
+-- out of the key; of that, at what lies in so many positions (null: all). No row: the key is not
+-- parked.
 WITH checkpoint AS (
     SELECT checkpoints.position, parked.key, parked.consumer,
         parked.position + %(skipped)s AS first
@@ -9,11 +10,13 @@ WITH checkpoint AS (
         AND checkpoints.shard = shard_of(parked.key, checkpoints.shards)
     WHERE parked.consumer = %(consumer)s AND parked.key = %(key)s
     FOR UPDATE
+), wanted AS (
+    SELECT checkpoint.*, least(position, first - 1 + %(positions)s::bigint) AS upto FROM checkpoint
 )
-SELECT
+SELECT first, upto, position,
     set_config('tidings.batch_consumer', consumer, true),
     set_config('tidings.batch_shards', '1', true),
     set_config('tidings.batch_key', key, true),
     set_config('tidings.batch_after', (first - 1)::text, true),
-    set_config('tidings.batch_upto', position::text, true)
-FROM checkpoint
+    set_config('tidings.batch_upto', upto::text, true)
+FROM wanted

@@ -31,6 +31,7 @@ from projections.registry import PROJECTIONS
 from projections.timeline.queries import TimelineEntry, TimelineFilter, Timelines
 from projections.timeline.tables import TimelineTables
 from tests.integration.projections.happenings import batch_sizes, histories
+from tests.integration.projections.poison import PICKY
 from tests.integration.projections.stage import (
     CATALOGUE,
     NOON,
@@ -42,7 +43,6 @@ from tests.integration.projections.stage import (
     sent,
 )
 from tests.integration.projections.test_folds import bounded, on_stage
-from tests.integration.projections.test_parking import PICKY
 from tests.integration.projections.visitors import known_visitor
 
 pytestmark = pytest.mark.anyio

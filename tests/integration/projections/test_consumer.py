@@ -115,6 +115,7 @@ async def test_a_mistake_in_a_projection_stops_that_projection_alone(stage: Stag
         assert await stage.position("broken_g1") == 0
         await stage.record(sent("ann"))
         await stage.caught_up("timeline_g1")
+        assert await stage.fetch("SELECT key FROM parked_keys") == []
 
 
 @pytest.mark.parametrize(

@@ -1,60 +1,26 @@
 """An event that fails: its key is set aside, everyone else's events go on, and it comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
 
 from app.eventstore.database import Connection
-from app.eventstore.parking import ParkedKey, parked_keys, resume
+from app.eventstore.parking import ParkedKey, resume
 from app.kernel.errors import NotFound
+from projections.parked import parked_of, resume_parked
 from projections.projection import Projection
 from projections.projector import MAX_BATCH_EVENTS, Projector
+from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
+from tests.integration.projections.poison import PICKY, a_poisoned_log, parked, positions_of
 from tests.integration.projections.stage import Stage, sent
 
 pytestmark = pytest.mark.anyio
-
-APPLY = TIMELINE.apply
-assert APPLY
-# An amount that is no number fails, as long as the definition is as strict as this.
-STRICT = (
-    "SELECT (data ->> 'amount')::integer FROM batch WHERE type = 'Paid' ORDER BY position;\n"
-    + APPLY()
-)
-PICKY: Projection[TimelineTables] = replace(TIMELINE, apply=lambda: STRICT)
-
-
-async def parked(stage: Stage, consumer: str = "timeline_g1") -> list[ParkedKey]:
-    async with await stage.database.connect() as connection:
-        return await parked_keys(connection, [consumer])
-
-
-async def positions_of(stage: Stage, customer_id: str) -> list[int]:
-    rows = await stage.fetch(
-        "SELECT position FROM timeline_g1 WHERE customer_id = %s ORDER BY position", customer_id
-    )
-    return [position for (position,) in rows]
-
-
-@asynccontextmanager
-async def a_poisoned_log(stage: Stage) -> AsyncIterator[None]:
-    """Of twenty events, ann's third one (position 7) fails; a projector has been over them."""
-    amounts = {7: "much"}
-    customers = ["ann", "ben", "cid"]
-    await stage.record(
-        *(
-            sent(customers[number % 3], "Paid", amount=amounts.get(number + 1, "1"))
-            for number in range(20)
-        )
-    )
-    async with stage.projecting(PICKY):
-        await stage.caught_up("timeline_g1")
-        yield
 
 
 async def test_the_key_of_an_event_that_fails_is_parked_and_others_go_on(stage: Stage) -> None:
@@ -97,6 +63,59 @@ async def test_a_key_that_is_not_parked_is_not_found(stage: Stage) -> None:
     async with await stage.log.connect(TIMELINE.shard_key) as connection:
         with pytest.raises(NotFound, match="ann"):
             await resume(connection, "timeline_g1", "ann", TIMELINE.generation(1).work)
+
+
+async def test_what_stands_before_an_event_that_fails_comes_back_and_the_key_waits_there(
+    stage: Stage,
+) -> None:
+    async with a_poisoned_log(stage, failing=(7, 13, 16)):
+        async with await stage.log.connect(TIMELINE.shard_key) as connection:
+            for position in (13, 16):
+                work = PICKY.generation(1).work
+                with pytest.raises(psycopg.DataError):
+                    await resume(connection, "timeline_g1", "ann", work, skip=True)
+                [key] = await parked(stage)
+                assert key.position == position
+            assert await positions_of(stage, "ann") == [1, 4, 10]
+            await resume(connection, "timeline_g1", "ann", TIMELINE.generation(1).work)
+        assert await positions_of(stage, "ann") == [1, 4, 10, 16, 19]
+        assert not await parked(stage)
+
+
+async def test_events_that_fail_one_behind_the_other_are_skipped_one_by_one(stage: Stage) -> None:
+    amounts = ("1", "much", "more", "most")
+    await stage.record(*(sent("ann", "Paid", amount=amount) for amount in amounts))
+    async with stage.projecting(PICKY), await stage.log.connect(TIMELINE.shard_key) as connection:
+        await stage.caught_up("timeline_g1")
+        for position in (3, 4):
+            with pytest.raises(psycopg.DataError):
+                await resume(connection, "timeline_g1", "ann", PICKY.generation(1).work, skip=True)
+            assert [key.position for key in await parked(stage)] == [position]
+        await resume(connection, "timeline_g1", "ann", PICKY.generation(1).work, skip=True)
+        assert not await parked(stage)
+        await stage.record(sent("ann"))
+        await stage.caught_up("timeline_g1")
+        assert await positions_of(stage, "ann") == [1, 5]
+
+
+def noted(into: list[tuple[str, bool]]) -> Callable[[ParkedKey, str | None], None]:
+    return lambda key, error: into.append((key.consumer, error is None))
+
+
+async def test_a_key_comes_back_in_every_generation_that_is_kept_up_to_date(stage: Stage) -> None:
+    async with a_poisoned_log(stage):
+        await rebuild(stage.log, PICKY, handover=timedelta(0))
+        outcomes: list[tuple[str, bool]] = []
+        await resume_parked(stage.log, PICKY, tell=noted(outcomes))
+        assert outcomes == [("timeline_g1", False), ("timeline_g2", False)]
+        async with await stage.database.connect() as connection:
+            assert [key.consumer for key in await parked_of(connection, PICKY)] == ["timeline_g2"]
+        await resume_parked(stage.log, TIMELINE, key="ann", tell=noted(outcomes))
+        assert outcomes[2:] == [("timeline_g1", True), ("timeline_g2", True)]
+        await stage.caught_up("timeline_g1", "timeline_g2")
+        contents = [await stage.contents(TIMELINE.generation(number)) for number in (1, 2)]
+        assert contents[0] == contents[1]
+        assert len(contents[0]["timeline"]) == 20
 
 
 class Death(BaseException):

@@ -207,6 +207,7 @@ async def test_a_customer_is_read_with_the_version_that_commands_expect(app: App
         "events": 2,
         "traits": {"plan": "Pro"},
         "consents": [],
+        "stale": False,
     }
     visitor = await ask(app, "GET", "/v1/customers/~v1")
     assert (visitor.json()["events"], visitor.headers["etag"]) == (1, '"0"')

@@ -11,7 +11,7 @@ from projections.customers.queries import Consent, Customer, Identity
 from projections.diff.changes import changes_between
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-ANN = Customer("ann", 1, NOON, None, None, 0, Raw(b"{}"), (), ())
+ANN = Customer("ann", 1, NOON, None, None, 0, Raw(b"{}"), (), (), stale=False)
 
 
 def ann(**fields: Any) -> Customer:

@@ -1,0 +1,85 @@
+"""``tidings projections parked``, ``retry`` and ``skip``."""
+
+import sys
+from typing import Any
+
+import rich_click as click
+import uvloop
+from rich.markup import escape
+from rich.table import Table
+
+from app.bootstrap import PROJECTION_NAMES, parked_keys_of_projection, resume_projection
+from app.cli import console
+from app.cli.options import STORE, refusals_in_one_line, settings_of, settings_options
+from app.eventstore.parking import ParkedKey
+from app.running import running_database
+
+NAME = click.argument("name", type=click.Choice(PROJECTION_NAMES))
+
+
+@click.command
+@NAME
+@settings_options(*STORE)
+def parked(name: str, **options: Any) -> None:
+    """Show the keys that the read model NAME leaves out, from an event on that failed.
+
+    A key is a customer's id, or a stream's for events that are nobody's.
+    """
+    with running_database(settings_of(options), migrated=True) as database:
+        keys = uvloop.run(parked_keys_of_projection(database, name))
+    if not keys:
+        console.print("Nothing is parked.")
+        return
+    table = Table("key", box=None, header_style="bold")
+    table.add_column("position", justify="right")
+    table.add_column("since")
+    table.add_column("error", overflow="fold")
+    for key in keys:
+        since = key.parked_at.isoformat(sep=" ", timespec="seconds")
+        table.add_row(escape(key.key), f"{key.position:,}", since, escape(key.error))
+    console.print(table)
+
+
+@click.command
+@NAME
+@click.argument("key", required=False)
+@settings_options(*STORE)
+def retry(name: str, key: str | None, **options: Any) -> None:
+    """Apply what the read model NAME leaves out of KEY, or of all parked keys.
+
+    A key that fails again stays parked, from the event on that fails; the exit status is then 1.
+    """
+    _resume(name, key, skip=False, options=options)
+
+
+@click.command
+@NAME
+@click.argument("key")
+@settings_options(*STORE)
+def skip(name: str, key: str, **options: Any) -> None:
+    """Leave the first parked event of KEY out of the read model NAME, and apply the rest.
+
+    It stays in the log: a rebuild meets it again. Where the rest fails, it stays parked from the
+    event on that fails; the exit status is then 1.
+    """
+    _resume(name, key, skip=True, options=options)
+
+
+def _resume(name: str, key: str | None, *, skip: bool, options: dict[str, Any]) -> None:
+    """Resume, with a line for each key."""
+    errors: list[str | None] = []
+
+    def tell(parked: ParkedKey, error: str | None) -> None:
+        errors.append(error)
+        outcome = "applied" if error is None else f"still parked: {error}"
+        line = f"{parked.consumer} {parked.key}: {outcome}"
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+    with (
+        running_database(settings_of(options), migrated=True) as database,
+        refusals_in_one_line(),
+    ):
+        uvloop.run(resume_projection(database, name, key, skip=skip, tell=tell))
+    if not errors:
+        console.print("Nothing is parked.")
+    sys.exit(1 if any(errors) else 0)
