@@ -26,7 +26,7 @@ from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
 from app.security.commands import Commands
 from app.settings import Settings
-from projections.as_of import PAST_SETTINGS, PastModels
+from projections.as_of import PastModels, past_pool
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
@@ -46,7 +46,6 @@ SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
 
 MAX_QUERY_CONNECTIONS = 8
-MAX_PAST_CONNECTIONS = 4
 REBUILD_JOBS = JOBS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 
@@ -77,16 +76,14 @@ async def opened_api(
             ),
         ) as store,
         database.pool(max_size=MAX_QUERY_CONNECTIONS, settings=QUERY_SETTINGS) as query_pool,
-        database.pool(
-            max_size=MAX_PAST_CONNECTIONS, settings=PAST_SETTINGS, prepares=False
-        ) as past_pool,
+        past_pool(database) as sessions_of_the_past,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)),
     ):
         models = ReadModels(
             query_pool,
             min_position_timeout=timedelta(milliseconds=settings.min_position_timeout_ms),
         )
-        past = PastModels(_log_of(database), past_pool)
+        past = PastModels(_log_of(database), sessions_of_the_past)
         yield _api(settings, store, models, past, metrics, closing=closing)
 
 
