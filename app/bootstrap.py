@@ -32,7 +32,7 @@ from app.security.commands import Commands
 from app.settings import Settings
 from projections.activity_counts.queries import ActivityCounts
 from projections.activity_counts.routes import activity_count_routes
-from projections.as_of import PAST_SETTINGS, PastModels
+from projections.as_of import PastModels, past_pool
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
@@ -58,7 +58,6 @@ SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
 
 MAX_QUERY_CONNECTIONS = 8
-MAX_PAST_CONNECTIONS = 4
 REBUILD_JOBS = JOBS
 MAX_PROJECTION_SHARDS = MAX_SHARDS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
@@ -90,12 +89,10 @@ async def opened_api(
             ),
         ) as store,
         _opened_reading(settings, database, store) as reading,
-        database.pool(
-            max_size=MAX_PAST_CONNECTIONS, settings=PAST_SETTINGS, prepares=False
-        ) as past_pool,
+        past_pool(database) as sessions_of_the_past,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
     ):
-        past = PastModels(_log_of(database), past_pool)
+        past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
         yield _api(settings, store, reading, past, projections, metrics=metrics, closing=closing)
 

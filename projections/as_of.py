@@ -9,7 +9,7 @@ what is prepared on temporary tables could write into live ones later, and the o
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.batch import batch_text, known_events
 from app.eventstore.consumer import is_mistake, is_transient
-from app.eventstore.database import Connection, borrowing, fetch, sql
+from app.eventstore.database import Connection, Database, borrowing, fetch, sql
 from app.eventstore.upcasting import Upcaster
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable, UnknownEvent
 from projections.generations import read_so_far
@@ -27,14 +27,13 @@ from projections.projection import Projection, TableSet
 from projections.reading import QUERY_SETTINGS, AnyRow
 from projections.session import Log, unknown_event
 
-LONGEST_STATEMENT_S = 10
-PAST_SETTINGS = {
+LONGEST_STATEMENT = timedelta(seconds=10)
+MAX_SESSIONS = 4
+_SETTINGS = {
     **QUERY_SETTINGS,
-    "statement_timeout": f"{LONGEST_STATEMENT_S}s",
     "idle_in_transaction_session_timeout": "30s",
     "default_transaction_isolation": r"repeatable\ read",  # one snapshot for all that is applied
 }
-"""Of the sessions of a pool that as-of queries run in."""
 
 _PACKAGE = "app.eventstore"
 _SUFFIX = "_asof"
@@ -85,9 +84,7 @@ class Past:
                     await connection.execute(temporary.create_indexes)
                     return await _rows(connection, query(tables), values)
             except QueryCanceled as error:
-                raise StoreUnavailable(
-                    f"a step of the answer takes longer than {LONGEST_STATEMENT_S} s"
-                ) from error
+                raise StoreUnavailable("the past takes too long to compute") from error
 
         return await borrowing(self._pool, ask)
 
@@ -125,11 +122,26 @@ class Past:
             ) from error
 
 
+def past_pool(
+    database: Database,
+    *,
+    max_size: int = MAX_SESSIONS,
+    longest_statement: timedelta = LONGEST_STATEMENT,
+) -> AsyncConnectionPool[Connection]:
+    """A pool, still closed, of sessions for as-of queries alone, which never prepare a statement.
+
+    The database is the primary: replicas have no temporary tables.
+    """
+    timeout_ms = longest_statement // timedelta(milliseconds=1)
+    settings = {**_SETTINGS, "statement_timeout": str(timeout_ms)}
+    return database.pool(max_size=max_size, settings=settings, prepares=False)
+
+
 class PastModels:
     """The read models of a store as they were."""
 
     def __init__(self, log: Log, pool: AsyncConnectionPool[Connection]) -> None:
-        """Take the log, and a pool on the primary, with `PAST_SETTINGS`, that never prepares."""
+        """Take the log, and a `past_pool` on it."""
         self._log = log
         self._pool = pool
 

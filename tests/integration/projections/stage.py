@@ -20,7 +20,7 @@ from app.eventstore.wakeups import Wakeups
 from app.kernel.event import Event, EventCatalogue, NewEvent
 from app.kernel.ids import new_event_id
 from app.modules.customers.events import REGISTERED
-from projections.as_of import PAST_SETTINGS, PastModels
+from projections.as_of import PastModels, past_pool
 from projections.generations import make_first
 from projections.projection import Generation, Projection
 from projections.projector import Projector
@@ -177,8 +177,7 @@ async def opened_models(
 @asynccontextmanager
 async def opened_past(log: Log, *, max_size: int) -> AsyncIterator[PastModels]:
     """What the read models were, for the time of the block."""
-    pool = log.database.pool(max_size=max_size, settings=PAST_SETTINGS, prepares=False)
-    async with pool:
+    async with past_pool(log.database, max_size=max_size) as pool:
         yield PastModels(log, pool)
 
 

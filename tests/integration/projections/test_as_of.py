@@ -24,10 +24,11 @@ from app.modules.customers.events import (
     IdentityLinked,
     IdentityUnlinked,
 )
-from projections.as_of import PAST_SETTINGS, Moment, Past, PastModels
+from projections.as_of import Moment, Past, PastModels, past_pool
 from projections.customers.queries import Customer, Customers
 from projections.reading import Query, compiled
 from projections.registry import PROJECTIONS
+from projections.timeline import TIMELINE
 from projections.timeline.queries import TimelineEntry, TimelineFilter, Timelines
 from projections.timeline.tables import TimelineTables
 from tests.integration.projections.happenings import batch_sizes, histories
@@ -213,8 +214,6 @@ async def test_nothing_live_is_touched_and_nothing_is_left_behind(stage: Stage) 
         assert await answers(stage, "ann", past) == then != now
         assert await answers(stage, "ann") == now
     assert await everything_live(stage) == before
-    async with stage.past._pool.connection() as connection:
-        assert await names(connection, "SELECT name FROM pg_prepared_statements") == []
     async with stage.models._pool.connection() as connection:
         prepared = await names(connection, "SELECT statement FROM pg_prepared_statements")
         assert prepared
@@ -224,6 +223,22 @@ async def test_nothing_live_is_touched_and_nothing_is_left_behind(stage: Stage) 
     await stage.record(sent("ann"))
     await project(stage)
     assert len(await timeline(stage, "ann")) == len(now[1]) + 1
+
+
+async def test_within_its_session_the_past_prepares_nothing_and_writes_temporary_tables(
+    stage: Stage,
+) -> None:
+    await stage.record(sent("ann"))
+    ann = await at(stage, "ann", 1)
+
+    async def seen_within(query: bytes) -> list[str]:
+        rows = await ann.rows(TIMELINE, lambda _: query, {}, people=nobody_else)
+        return [row[0] for row in rows]
+
+    for _ in range(RUNS):
+        assert await seen_within(b"SELECT name FROM pg_prepared_statements") == []
+    tables = b"SELECT relpersistence FROM pg_class WHERE relname ~ '^timeline.*_asof$'"
+    assert await seen_within(tables) == ["t", "t"]
 
 
 async def everything_live(stage: Stage) -> list[Any]:
@@ -315,12 +330,11 @@ async def test_when_no_connection_is_free_the_past_is_unavailable(
 
 async def test_an_answer_that_takes_too_long_is_given_up(stage: Stage) -> None:
     await stage.record(sent("ann"))
-    hasty = PAST_SETTINGS | {"statement_timeout": "50ms"}
-    pool = stage.database.pool(max_size=1, settings=hasty, prepares=False)
-    async with pool, await stage.database.connect() as somebody:
+    hasty = past_pool(stage.database, longest_statement=timedelta(milliseconds=50))
+    async with hasty as pool, await stage.database.connect() as somebody:
         ann = await PastModels(stage.log, pool).of("ann", 1, field="as_of")
         async with somebody.transaction():
             await somebody.execute("LOCK TABLE parked_keys IN ACCESS EXCLUSIVE MODE")
-            with pytest.raises(StoreUnavailable, match="longer"):
+            with pytest.raises(StoreUnavailable, match="too long"):
                 await customer(stage, "ann", ann)
         assert (await customer(stage, "ann", ann)).events == 1
