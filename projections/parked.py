@@ -56,7 +56,9 @@ async def _resume(
     try:
         await resume(connection, generation.name, parked.key, generation.work, skip=skip)
     except NotFound:  # somebody else was faster
-        return None
+        keys = await parked_keys(connection, [generation.name])
+        is_parked = parked.key in {each.key for each in keys}
+        return "somebody else is taking it up" if is_parked else None
     except Exception as error:
         if is_transient(error):
             raise

@@ -56,7 +56,7 @@ UPDATE parked_keys SET position = %(position)s WHERE consumer = %(consumer)s AND
 """
 _STILL_FAILS = """
 UPDATE parked_keys SET position = %(position)s, error = %(error)s
-WHERE consumer = %(consumer)s AND key = %(key)s
+WHERE consumer = %(consumer)s AND key = %(key)s AND position = %(at)s
 """
 
 
@@ -79,9 +79,11 @@ async def resume(
     """Work on what was left out of a key (`skip`: but for its first event), and leave out no more.
 
     `connection` is a session with the relation `batch`. Raises `NotFound` when the key is not
-    parked, or what the work raises: the key is then parked from the event that fails.
+    parked, or is taken up by somebody else meanwhile; or what the work raises: the key is then
+    parked from the event that fails.
     """
-    values = {"consumer": consumer, "key": key, "skipped": int(skip), "positions": None}
+    values: dict[str, Any] = {"consumer": consumer, "key": key, "skipped": int(skip)}
+    values |= {"at": None, "positions": None}
     while True:
         stretch = None
         try:
@@ -92,6 +94,8 @@ async def resume(
         except Exception as error:
             if stretch is None or connection.closed:
                 raise
+            # From now on as it was parked then, or not at all: what others have done stays.
+            values["at"] = stretch.first - values["skipped"]
             size = stretch.upto - stretch.first + 1
             if size <= 1:
                 message = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -102,7 +106,8 @@ async def resume(
         else:
             if stretch.upto >= stretch.end:
                 return
-            values |= {"skipped": 0, "positions": 2 * (stretch.upto - stretch.first + 1)}
+            size = stretch.upto - stretch.first + 1
+            values |= {"skipped": 0, "at": stretch.upto + 1, "positions": 2 * size}
 
 
 async def _claim(connection: Connection, values: dict[str, Any]) -> _Stretch:

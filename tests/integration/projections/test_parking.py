@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,7 +18,7 @@ from projections.projector import MAX_BATCH_EVENTS, Projector
 from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
-from tests.integration.projections.poison import PICKY, a_poisoned_log, parked, positions_of
+from tests.integration.projections.poison import PICKY, a_poisoned_log, park, parked, positions_of
 from tests.integration.projections.stage import Stage, sent
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +97,43 @@ async def test_events_that_fail_one_behind_the_other_are_skipped_one_by_one(stag
         await stage.record(sent("ann"))
         await stage.caught_up("timeline_g1")
         assert await positions_of(stage, "ann") == [1, 5]
+
+
+class Overtaken:
+    """A connection before whose next statement, once work has failed, somebody else is faster."""
+
+    def __init__(self, connection: Connection, stage: Stage) -> None:
+        self._connection, self._stage = connection, stage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    @property
+    def closed(self) -> bool:
+        with psycopg.connect(self._stage.database.conninfo()) as other:
+            other.execute("UPDATE parked_keys SET position = 5")
+        return self._connection.closed
+
+
+@pytest.mark.parametrize(
+    ("left_out", "skip", "outcome"), [(1, False, ZeroDivisionError), (9, True, NotFound)]
+)
+async def test_whoever_takes_up_a_key_undoes_nothing_that_another_has_done_meanwhile(
+    stage: Stage, left_out: int, skip: bool, outcome: type[Exception]
+) -> None:
+    await stage.make_first(TIMELINE)
+    await stage.record(*(sent("ann") for _ in range(left_out)))
+    await park(stage, "timeline_g1", "ann")
+    await stage.apply(TIMELINE.generation(1))
+
+    async def fail(_: Connection) -> None:
+        raise ZeroDivisionError
+
+    async with await stage.log.connect(TIMELINE.shard_key) as connection:
+        overtaken: Any = Overtaken(connection, stage)
+        with pytest.raises(outcome):
+            await resume(overtaken, "timeline_g1", "ann", fail, skip=skip)
+    assert [(key.position, key.error) for key in await parked(stage)] == [(5, "no luck")]
 
 
 def noted(into: list[tuple[str, bool]]) -> Callable[[ParkedKey, str | None], None]:
