@@ -28,16 +28,19 @@ from app.security.commands import Commands
 from app.settings import Settings
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
+from projections.filling import JOBS, OnProgress
 from projections.lag import LagGauges, published_lag
 from projections.projector import Projector
 from projections.reading import QUERY_SETTINGS, ReadModels
-from projections.rebuild import JOBS, OnProgress, rebuild
+from projections.rebuild import rebuild, rollback
+from projections.rebuild_routes import rebuild_routes
 from projections.registry import PROJECTIONS, projection_named
 from projections.session import Log
 from projections.status import ProjectionStatus, rate_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
+from projections.verification import Comparison, verify
 
 SOURCE = "default"
 """Whose idempotency keys these are, as long as there is one credential for all."""
@@ -45,6 +48,8 @@ SOURCE = "default"
 MAX_QUERY_CONNECTIONS = 8
 REBUILD_JOBS = JOBS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
+Verified = Comparison
+"""What `verify_projection` answers; the command line knows no projections."""
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -104,6 +109,7 @@ def _api(
             *customer_query_routes(Customers(models), identities),
             *timeline_routes(timelines),
             *live_timeline_routes(live, closing),
+            *rebuild_routes(store.pool, projection_named),
         ],
         version=version("tidings"),
         metrics=metrics,
@@ -154,6 +160,20 @@ async def rebuild_projection(
         drop_old=drop_old,
         jobs=jobs,
         throttle=throttle,
+    )
+
+
+async def roll_projection_back(database: Database, name: str) -> int:
+    """Let queries of a read model read its former generation, whose number is answered."""
+    return await rollback(_log_of(database), projection_named(name))
+
+
+async def verify_projection(
+    database: Database, name: str, *, on_progress: OnProgress, jobs: int = REBUILD_JOBS
+) -> Verified:
+    """Check a read model against the log; see `projections.verification`."""
+    return await verify(
+        _log_of(database), projection_named(name), on_progress=on_progress, jobs=jobs
     )
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "migrate": "migrate",
     "projections": "projections",
     "rebuild": "rebuild",
+    "verify": "verify",
     "import": "import_events",
     "simulate": "simulate",
 }

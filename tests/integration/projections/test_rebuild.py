@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from projections import rebuild as rebuilding
+from projections import filling
+from projections.filling import Filling, Progress, RebuildRunning, only_work_on
 from projections.generations import BUILDING, READY, all_generations
 from projections.reading import compiled
-from projections.rebuild import Progress, RebuildRunning, rebuild
+from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
@@ -62,16 +63,16 @@ async def entries(stage: Stage, generation: int) -> int:
 async def test_a_killed_rebuild_continues_where_it_stood(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, phase: str, applied: int
 ) -> None:
-    monkeypatch.setattr(rebuilding, "MAX_BATCH_EVENTS", 10)
+    monkeypatch.setattr(filling, "MAX_BATCH_EVENTS", 10)
     await stage.make_first()
     await stage.record(*(sent("ann", number=number) for number in range(40)))
-    index = rebuilding._Build.index
+    index = Filling.index
 
-    async def index_while_events_come(build: rebuilding._Build) -> None:
-        await index(build)
+    async def index_while_events_come(building: Filling) -> None:
+        await index(building)
         await stage.record(sent("ben"))
 
-    monkeypatch.setattr(rebuilding._Build, "index", index_while_events_come)
+    monkeypatch.setattr(Filling, "index", index_while_events_come)
     on_progress = kill_at(phase, 2 if phase == "loading" else 1)
     with pytest.raises(Killed):
         await rebuild(stage.log, TIMELINE, on_progress=on_progress, jobs=1, handover=AT_ONCE)
@@ -148,7 +149,7 @@ async def test_a_generation_that_somebody_still_reads_is_left_for_the_next_rebui
 async def test_two_rebuilds_of_one_projection_at_once_are_refused(stage: Stage) -> None:
     await stage.make_first()
     async with await stage.log.connect() as other:
-        await rebuilding._only_rebuild_of(other, TIMELINE)
+        await only_work_on(other, TIMELINE)
         with pytest.raises(RebuildRunning):
             await rebuild(stage.log, TIMELINE, handover=AT_ONCE)
     assert await rebuild(stage.log, TIMELINE, handover=AT_ONCE) == 2
@@ -160,7 +161,7 @@ async def test_rebuilding_an_empty_log_is_quick_and_right(stage: Stage) -> None:
 
 
 async def test_progress_tells_how_far_it_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuilding, "MAX_BATCH_EVENTS", 10)
+    monkeypatch.setattr(filling, "MAX_BATCH_EVENTS", 10)
     await stage.record(*(sent("ann", number=number) for number in range(25)))
     seen: list[Progress] = []
     await rebuild(stage.log, TIMELINE, on_progress=seen.append, jobs=1, handover=AT_ONCE)
@@ -169,6 +170,7 @@ async def test_progress_tells_how_far_it_is(stage: Stage, monkeypatch: pytest.Mo
         ("loading", 20, 25),
         ("loading", 25, 25),
         ("indexing", 25, 25),
+        ("verifying", 25, 25),
     ]
 
 
