@@ -14,7 +14,7 @@ from tests.fixtures.old_postgres import old_postgres
 from tests.fixtures.tidings_up import TidingsUp, environment, tidings
 
 COMMANDS = (
-    "up", "serve", "projector", "migrate", "projections", "rebuild", "import", "simulate",
+    "up", "serve", "projector", "migrate", "projections", "rebuild", "verify", "import", "simulate",
 )  # fmt: skip
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -111,6 +111,10 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["projector", "--poll-interval-ms", "0"], "--poll-interval-ms: "),
         (["rebuild"], "timeline, customers"),
         (["rebuild", "everything"], "everything"),
+        (["rebuild", "timeline", "--rollback", "--drop-old"], "--rollback goes without --drop-old"),
+        (["rebuild", "timeline", "--jobs", "2", "--rollback"], "--rollback goes without --jobs"),
+        (["verify", "everything"], "everything"),
+        (["verify", "--jobs", "0"], "--jobs"),
         (["import"], "FILE"),
         (["import", "nothing.csv"], ""),
         (["simulate", "--url", "nowhere"], ""),
@@ -137,7 +141,7 @@ def test_a_setting_that_does_not_exist_or_fit_is_refused(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["up"], ["projector"], ["rebuild", "timeline"]],
+    [["up"], ["projector"], ["rebuild", "timeline"], ["verify"]],
     ids=" ".join,
 )
 def test_a_server_that_cannot_be_reached_is_named_in_one_line(
@@ -211,6 +215,14 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     rebuilt = run("rebuild", "customers", "--drop-old", folder=tmp_path, settings=here)
     assert rebuilt.returncode == 0, rebuilt
     assert "customers" in rebuilt.stdout
+    verified = run("verify", folder=tmp_path, settings=here)
+    assert verified.returncode == 0, verified
+    assert verified.stdout.count("as the log has it") == 2
+    check_one_line(
+        run("rebuild", "customers", "--rollback", folder=tmp_path, settings=here),
+        1,
+        "customers has no former generation",
+    )
     assert tidings_up.answers("/v1/customers")
 
 
