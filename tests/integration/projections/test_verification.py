@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.cli import main
 from app.eventstore.batch import Checkpoint, Claim, ShardKey
+from app.eventstore.database import Database
 from app.kernel.errors import Refused
 from app.modules.customers.events import CustomerRegistered, CustomerTraitsChanged
 from projections.customers import CUSTOMERS
@@ -31,7 +33,7 @@ from projections.registry import PROJECTIONS
 from projections.status import statuses
 from projections.timeline import TIMELINE
 from projections.verification import GenerationsDiffer, compare, verify
-from tests.integration.projections.stage import Stage, of_customer, sent
+from tests.integration.projections.stage import Stage, of_customer, opened_stage, sent
 from tests.integration.projections.test_parking import PICKY, a_poisoned_log, parked
 
 pytestmark = pytest.mark.anyio
@@ -389,3 +391,25 @@ async def test_the_phase_of_a_rebuild_is_shown_until_it_is_done(stage: Stage) ->
     assert await phase() == "verifying"
     await rebuild(stage.log, TIMELINE, handover=AT_ONCE)
     assert await phase() is None
+
+
+def test_the_command_line_lists_who_differs_and_fails(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def corrupt() -> None:
+        async with opened_stage(database) as stage:
+            await live_timeline(stage)
+            await stage.fetch(FORGED)
+
+    asyncio.run(corrupt())
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", "--database-url", database.url])
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    listed = [line.strip() for line in said.out.splitlines()]
+    assert "timeline_g1 at position 32: differs from the log" in listed
+    assert "timeline: 32 rows, 32 by the log; 1 differ by customer_id" in listed
+    assert "ben" in listed
+    assert "customers_g1 at position 32: as the log has it" in listed
+    [line] = said.err.splitlines()
+    assert line.startswith("tidings: timeline_g1 differs from timeline_g")
