@@ -37,12 +37,14 @@ from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
+from projections.filling import JOBS, OnProgress
 from projections.lag import LagGauges, published_lag
 from projections.parked import Tell, parked_of, resume_parked
 from projections.projector import Projector
 from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
-from projections.rebuild import JOBS, OnProgress, rebuild
+from projections.rebuild import rebuild, rollback
+from projections.rebuild_routes import rebuild_routes
 from projections.registry import PROJECTIONS, projection_named
 from projections.routes import projection_routes
 from projections.session import Log
@@ -51,6 +53,7 @@ from projections.status import ProjectionStatus, generation_read, rate_per_s, st
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
+from projections.verification import Comparison, verify
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
 
@@ -61,6 +64,8 @@ MAX_QUERY_CONNECTIONS = 8
 REBUILD_JOBS = JOBS
 MAX_PROJECTION_SHARDS = MAX_SHARDS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
+Verified = Comparison
+"""What `verify_projection` answers; the command line knows no projections."""
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -158,6 +163,7 @@ def _api(
             *visit_routes(Visits(reading.models)),
             *activity_count_routes(ActivityCounts(reading.models)),
             *projection_routes(projections),
+            *rebuild_routes(store.pool, projection_named),
         ],
         version=version("tidings"),
         metrics=metrics,
@@ -214,6 +220,20 @@ async def rebuild_projection(
         drop_old=drop_old,
         jobs=jobs,
         throttle=throttle,
+    )
+
+
+async def roll_projection_back(database: Database, name: str) -> int:
+    """Let queries of a read model read its former generation, whose number is answered."""
+    return await rollback(_log_of(database), projection_named(name))
+
+
+async def verify_projection(
+    database: Database, name: str, *, on_progress: OnProgress, jobs: int = REBUILD_JOBS
+) -> Verified:
+    """Check a read model against the log; see `projections.verification`."""
+    return await verify(
+        _log_of(database), projection_named(name), on_progress=on_progress, jobs=jobs
     )
 
 

@@ -1,8 +1,12 @@
 """Generations: sets of a projection's tables, each with a checkpoint of its own.
 
 A generation is *building* until queries may read it, then *ready*; the pointer of each version of a
-definition says which one they do read. No statement here changes a table that queries read: new
-tables are made beside it, one pointer row moves, and tables that nobody reads any more are dropped.
+definition says which one they do read. One that a rebuild found to be *differing* from what it was
+compared with stays as it is, to be looked at; a *scratch* one is made to compare with. Nobody reads
+these two or keeps them up to date, and whoever rebuilds or verifies next drops them.
+
+No statement here changes a table that queries read: new tables are made beside it, one pointer row
+moves, and tables that nobody reads any more are dropped.
 """
 
 import asyncio
@@ -20,6 +24,8 @@ from projections.projection import Generation, Projection
 
 BUILDING = "building"
 READY = "ready"
+DIFFERING = "differing"
+SCRATCH = "scratch"
 
 DROP_LOCK_TIMEOUT_MS = 100
 MAX_DROP_ATTEMPTS = 50
@@ -48,11 +54,17 @@ _POINT = """
 INSERT INTO projection_pointers (name, definition_version, generation) VALUES (%s, %s, %s)
 ON CONFLICT (name, definition_version) DO UPDATE SET generation = excluded.generation
 """
+_POINTED_TO = """
+SELECT generation FROM projection_pointers WHERE name = %s AND definition_version = %s
+"""
 _READ_SO_FAR = """
 SELECT generation FROM projection_pointers WHERE name = %s AND definition_version <= %s
 ORDER BY definition_version DESC LIMIT 1
 """
-_MARK_READY = "UPDATE projection_generations SET state = %s WHERE name = %s AND generation = %s"
+_SET_STATE = """
+UPDATE projection_generations SET state = %s, phase = NULL WHERE name = %s AND generation = %s
+"""
+_SET_PHASE = "UPDATE projection_generations SET phase = %s WHERE name = %s AND generation = %s"
 
 # Tables carry their generation's name as a comment, for the definition that made them may be gone.
 _TABLES_OF = """
@@ -79,6 +91,13 @@ async def read_so_far(connection: Connection, projection: Projection[Any]) -> in
     cursor = await connection.execute(_READ_SO_FAR, (projection.name, projection.version))
     row = await cursor.fetchone()
     return row[0] if row else None
+
+
+async def pointed_to(connection: Connection, projection: Projection[Any]) -> Generation[Any] | None:
+    """The generation that queries of this version of the definition read; None: not built yet."""
+    cursor = await connection.execute(_POINTED_TO, (projection.name, projection.version))
+    row = await cursor.fetchone()
+    return projection.generation(row[0]) if row else None
 
 
 async def built_versions(connection: Connection) -> set[tuple[str, int]]:
@@ -119,14 +138,34 @@ async def next_generation(
 ) -> Generation[Any]:
     """The generation being built for this version of the definition; made when there is none."""
     async with _locked(connection, projection):
-        rows = [row for row in await all_generations(connection) if row.name == projection.name]
-        for row in rows:
+        for row in await _generations_of(connection, projection):
             if row.state == BUILDING and row.definition_version == projection.version:
                 return projection.generation(row.generation)
-        number = max((row.generation for row in rows), default=0) + 1
-        return await _create(
-            connection, projection.generation(number), BUILDING, projection.shards(shards)
-        )
+        return await _create_next(connection, projection, BUILDING, shards)
+
+
+async def scratch_generation(
+    connection: Connection, projection: Projection[Any], *, shards: int = 1
+) -> Generation[Any]:
+    """A new generation to compare another with; whoever makes it drops it."""
+    async with _locked(connection, projection):
+        return await _create_next(connection, projection, SCRATCH, shards)
+
+
+async def _generations_of(
+    connection: Connection, projection: Projection[Any]
+) -> list[GenerationRow]:
+    return [row for row in await all_generations(connection) if row.name == projection.name]
+
+
+async def _create_next(
+    connection: Connection, projection: Projection[Any], state: str, shards: int
+) -> Generation[Any]:
+    rows = await _generations_of(connection, projection)
+    number = max((row.generation for row in rows), default=0) + 1
+    return await _create(
+        connection, projection.generation(number), state, projection.shards(shards)
+    )
 
 
 async def _create(
@@ -150,10 +189,28 @@ async def point_to(connection: Connection, generation: Generation[Any]) -> None:
     projection = generation.projection
     async with connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = on")  # somebody is told of it
-        await connection.execute(_MARK_READY, (READY, projection.name, generation.number))
+        await set_state(connection, generation, READY)
         row = (projection.name, projection.version, generation.number)
         await connection.execute(_POINT, row)
     _log.info("generation_pointed_to", generation=generation.name)
+
+
+async def set_state(connection: Connection, generation: Generation[Any], state: str) -> None:
+    """Say what the generation is from now on; nobody works on it any more."""
+    await connection.execute(_SET_STATE, (state, generation.projection.name, generation.number))
+
+
+async def set_phase(connection: Connection, generation: Generation[Any], phase: str) -> None:
+    """Say, to whoever looks, what is being done to a generation."""
+    await connection.execute(_SET_PHASE, (phase, generation.projection.name, generation.number))
+
+
+async def drop_leftovers(connection: Connection, projection: Projection[Any]) -> None:
+    """Drop what earlier rebuilds and verifications have left behind, whose lock the caller has."""
+    for row in await _generations_of(connection, projection):
+        is_newer = row.definition_version > projection.version
+        if row.state == SCRATCH or (row.state == DIFFERING and not is_newer):
+            await drop(connection, row)
 
 
 async def drop(connection: Connection, row: GenerationRow) -> bool:
@@ -169,6 +226,7 @@ async def drop(connection: Connection, row: GenerationRow) -> bool:
         else:
             _log.info("generation_dropped", generation=f"{row.name}_g{row.generation}")
             return True
+    _log.warning("generation_in_use", generation=f"{row.name}_g{row.generation}")
     return False
 
 

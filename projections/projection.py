@@ -104,6 +104,11 @@ class TableSet(Generic[T]):
             await connection.execute(statement, prepare=True)
 
     @property
+    def all_tables(self) -> tuple[Table, ...]:
+        """The tables, in the same order in every generation."""
+        return tuple(self._all_tables)
+
+    @property
     def table_names(self) -> tuple[str, ...]:
         """The names of all tables."""
         return tuple(table.name for table in self._all_tables)

@@ -2,7 +2,8 @@
 
 Any number of projectors, on any machines, share the work: a checkpoint's row lock says who applies
 the next batch of a shard (crash semantics: `app.eventstore.batch`). The generation that a rebuild
-left behind is kept up to date too, until it is dropped.
+left behind is kept up to date too, until it is dropped; and one that is being built by nobody any
+more, or was only asked for, is built here.
 """
 
 import asyncio
@@ -20,9 +21,17 @@ from app.eventstore.consumer import Consumer, backoff_s, pause
 from app.eventstore.database import Connection
 from app.eventstore.wakeups import Wakeups
 from app.kernel.errors import StoreUnavailable
-from projections.generations import READY, all_generations, built_versions, make_first
+from projections.filling import RebuildRunning
+from projections.generations import (
+    BUILDING,
+    DIFFERING,
+    READY,
+    all_generations,
+    built_versions,
+    make_first,
+)
 from projections.projection import Generation, Projection
-from projections.rebuild import RebuildRunning, rebuild
+from projections.rebuild import rebuild
 from projections.session import Log, unknown_event
 
 MAX_BATCH_EVENTS = 5_000
@@ -92,10 +101,8 @@ class Projector:
                 self._running.pop(checkpoint).stop.set()
             for checkpoint in wanted.keys() - self._running.keys():
                 self._running[checkpoint] = self._start(tasks, checkpoint, wanted[checkpoint])
-            built = await built_versions(connection)
-            for projection in self._projections.values():
-                if (projection.name, projection.version) not in built:
-                    self._build(tasks, projection)
+            for projection in await self._unbuilt(connection):
+                self._build(tasks, projection)
             await pause(stop, LOOK_FOR_GENERATIONS_EVERY.total_seconds())
 
     async def _wanted(self, connection: Connection) -> dict[Checkpoint, Generation[Any]]:
@@ -109,6 +116,24 @@ class Projector:
                     wanted[checkpoint] = generation
         return wanted
 
+    async def _unbuilt(self, connection: Connection) -> list[Projection[Any]]:
+        """Those that somebody began to rebuild, and those whose definition is new.
+
+        Not again what has turned out to differ: people have to look at that.
+        """
+        states = {
+            (row.name, row.definition_version, row.state)
+            for row in await all_generations(connection)
+        }
+        built = await built_versions(connection)
+        unbuilt: list[Projection[Any]] = []
+        for projection in self._projections.values():
+            wanted = (projection.name, projection.version)
+            is_new = wanted not in built and (*wanted, DIFFERING) not in states
+            if is_new or (*wanted, BUILDING) in states:
+                unbuilt.append(projection)
+        return unbuilt
+
     def _start(
         self, tasks: asyncio.TaskGroup, checkpoint: Checkpoint, generation: Generation[Any]
     ) -> _Running:
@@ -120,7 +145,7 @@ class Projector:
         return _Running(tasks.create_task(consumer.run(self._wakeups, stop)), stop)
 
     def _build(self, tasks: asyncio.TaskGroup, projection: Projection[Any]) -> None:
-        """Build a generation for a definition that is new, unless that is under way here."""
+        """Build a generation, unless that is under way here."""
         running = self._builds.get(projection.name)
         if running is None or running.done():
             self._builds[projection.name] = tasks.create_task(_build(self._log, projection))
@@ -154,11 +179,10 @@ class Applying:
 
 
 async def _build(log: Log, projection: Projection[Any]) -> None:
-    """Rebuild; where that fails, or another process is at it, the next look tries again."""
+    """Rebuild; where that fails, or another process is at it, a later look tries again."""
     try:
         await rebuild(log, projection)
-    except RebuildRunning:
-        return
     except Exception as error:
-        _log.error("build_failed", projection=projection.name, error=f"{error!r}")
+        if not isinstance(error, RebuildRunning):
+            _log.error("build_failed", projection=projection.name, error=f"{error!r}")
         await asyncio.sleep(BUILD_RETRY_AFTER.total_seconds())

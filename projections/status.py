@@ -27,7 +27,9 @@ class GenerationStatus(Struct, frozen=True):
     generation: Annotated[int, Meta(examples=[3])]
     definition_version: int
     state: Annotated[str, Meta(examples=["ready"])]
-    """building or ready."""
+    """building, ready, differing or scratch; see `projections.generations`."""
+    phase: Annotated[str | None, Meta(examples=[None])]
+    """What its rebuild is at: loading, indexing, catching up or verifying; None: it is built."""
     is_read: bool
     """Whether queries of its definition's version read it."""
     position: Annotated[int, Meta(examples=[1042])]
@@ -85,7 +87,7 @@ WITH c AS (
     FROM checkpoints GROUP BY consumer
 )
 SELECT format('%s_g%s', g.name, g.generation) AS name, g.name AS projection, g.generation,
-    g.definition_version, g.state, p.generation IS NOT NULL AS is_read, c.position,
+    g.definition_version, g.state, g.phase, p.generation IS NOT NULL AS is_read, c.position,
     greatest(log.head - c.position, 0) AS lag_events,
     greatest(coalesce(extract(epoch FROM clock_now() - (
         SELECT recorded_at FROM events WHERE position = c.position + 1

@@ -12,8 +12,11 @@ generations = Table(
     Column("name", Text(collation="C"), primary_key=True),
     Column("generation", Integer, primary_key=True, autoincrement=False),
     Column("definition_version", Integer, nullable=False),
-    Column("state", Text(collation="C"), nullable=False, comment="building, ready"),
+    Column(
+        "state", Text(collation="C"), nullable=False, comment="building, ready, differing, scratch"
+    ),
     Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("phase", Text(collation="C"), comment="what a rebuild is at, or was when it died"),
 )
 
 # One row says which generation queries read, for each version of the definition: moving it is how a

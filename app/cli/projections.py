@@ -12,9 +12,10 @@ from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.parked import parked, retry, skip
 from app.cli.reshard import reshard
+from app.cli.verify import verify
 from app.running import running_database
 
-SUBCOMMANDS = (parked, retry, skip, reshard)
+SUBCOMMANDS = (parked, retry, skip, reshard, verify)
 
 
 @click.group(invoke_without_command=True, subcommand_metavar="[COMMAND [ARGS]...]")

@@ -6,6 +6,7 @@ import msgspec
 import psycopg
 import rich_click as click
 import uvloop
+from click.core import ParameterSource
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,11 +16,19 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from app.bootstrap import PROJECTION_NAMES, REBUILD_JOBS, rebuild_projection
+from app.bootstrap import (
+    PROJECTION_NAMES,
+    REBUILD_JOBS,
+    rebuild_projection,
+    roll_projection_back,
+)
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
+from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
+
+EXCLUDED_BY_ROLLBACK = ("drop_old", "jobs", "throttle")
 
 
 @click.command
@@ -37,21 +46,48 @@ from app.running import running_database
     type=click.FloatRange(min=1),
     help="Apply no more events a second than this.",
 )
+@click.option("--rollback", is_flag=True, help="Let queries read the former one again.")
 @settings_options(*STORE)
+@click.pass_context
 def command(
-    name: str, *, drop_old: bool, jobs: int, throttle: float | None, **options: Any
+    context: click.RichContext,
+    /,
+    name: str,
+    *,
+    drop_old: bool,
+    jobs: int,
+    throttle: float | None,
+    rollback: bool,
+    **options: Any,
 ) -> None:
     """Rebuild a read model from the log, beside the one that queries go on reading.
 
-    When it is filled, queries read it from then on. The former one is kept up to date until the
-    next rebuild. One that is interrupted goes on where it stood when it is started again.
+    When it is filled and found to be right, queries read it from then on. The former one is kept up
+    to date until the next rebuild. One that is interrupted goes on where it stood when it is
+    started again, or when a projector finds it.
     """
+    if rollback:
+        _refuse_others(context)
     settings = settings_of(options)
     configure_logs(msgspec.structs.replace(settings, log_level="warning"), "rebuild")
-    with (
-        running_database(settings, migrated=True) as database,
-        _progress() as progress,
-    ):
+    with running_database(settings, migrated=True) as database:
+        if rollback:
+            generation = uvloop.run(roll_projection_back(database, name))
+        else:
+            generation = _rebuild(database, name, drop_old=drop_old, jobs=jobs, throttle=throttle)
+    console.print(f"Queries of [bold]{name}[/] read generation {generation} now.")
+
+
+def _refuse_others(context: click.Context) -> None:
+    for option in EXCLUDED_BY_ROLLBACK:
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--rollback goes without --{option.replace('_', '-')}")
+
+
+def _rebuild(
+    database: Database, name: str, *, drop_old: bool, jobs: int, throttle: float | None
+) -> int:
+    with progress_bar() as progress:
         task = progress.add_task(name, total=None)
         run = rebuild_projection(
             database,
@@ -64,14 +100,14 @@ def command(
             throttle=throttle,
         )
         try:
-            generation = uvloop.run(run)
+            return uvloop.run(run)
         except psycopg.Error as error:
             line = str(error).strip().splitlines()[0]
             raise click.ClickException(f"{line} (start it again to go on)") from None
-    console.print(f"Queries of [bold]{name}[/] read generation {generation} now.")
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
+    """How far the log has been applied, how fast it goes, and how long it will take."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -80,11 +80,17 @@ class Claim:
         }
 
     async def take(
-        self, connection: Connection, *, max_events: int | None = None
+        self, connection: Connection, *, max_events: int | None = None, held: bool = False
     ) -> AsyncCursor[tuple[Any, ...]]:
-        """Lock the checkpoint and point `batch` at what comes next, in the open transaction."""
+        """Lock the checkpoint and point `batch` at what comes next, in the open transaction.
+
+        `held`: although another transaction of the caller's holds it (`checkpoints.hold`).
+        """
         parameters = {**self._parameters, "max_events": max_events or self.max_batch_events}
-        return await connection.execute(sql(_PACKAGE, "claim_batch"), parameters, prepare=True)
+        statement = sql(_PACKAGE, "claim_batch")
+        if held:  # the strongest lock that a holder leaves to others; nobody keeps it for long
+            statement = statement.replace("FOR UPDATE SKIP LOCKED", "FOR NO KEY UPDATE")
+        return await connection.execute(statement, parameters, prepare=True)
 
     async def advance(self, connection: Connection) -> None:
         """Leave the batch behind, in the same transaction; nothing when none was claimed."""

@@ -1,5 +1,7 @@
 """The rows that say how far consumers have come, one a shard."""
 
+from collections.abc import Sequence
+
 from app.eventstore.batch import Checkpoint
 from app.eventstore.database import Connection
 
@@ -13,6 +15,11 @@ WHERE NOT EXISTS (SELECT FROM checkpoints WHERE consumer = %(consumer)s)
 ON CONFLICT DO NOTHING
 """
 _POSITIONS = "SELECT shard, position FROM checkpoints WHERE consumer = %s ORDER BY shard"
+# Claims lock for update, which this refuses; it allows a change of what is no part of the key.
+_HOLD = """
+SELECT consumer, shard, position FROM checkpoints WHERE consumer = ANY (%s)
+ORDER BY consumer, shard FOR KEY SHARE
+"""
 _NOTE_ERROR = """
 UPDATE checkpoints SET last_error = %s WHERE consumer = %s AND shard = %s RETURNING 1
 """
@@ -36,6 +43,15 @@ async def positions_of(
     query = f"{_POSITIONS} FOR UPDATE" if lock else _POSITIONS
     cursor = await connection.execute(query, (consumer,))
     return {Checkpoint(consumer, shard): at for shard, at in await cursor.fetchall()}
+
+
+async def hold(connection: Connection, consumers: Sequence[str]) -> dict[Checkpoint, int]:
+    """The consumers' checkpoints, which nobody claims until the end of the transaction.
+
+    Only a claim that knows of it (`Claim.take`, `held`) moves them, and may commit meanwhile.
+    """
+    cursor = await connection.execute(_HOLD, (list(consumers),))
+    return {Checkpoint(consumer, shard): at for consumer, shard, at in await cursor.fetchall()}
 
 
 async def note_error(connection: Connection, checkpoint: Checkpoint, message: str | None) -> bool:

@@ -40,6 +40,13 @@ def upgrade() -> None:
         sa.Column("parked_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("consumer", "key", name="parked_keys_pkey"),
     )
+    op.add_column(
+        "projection_generations",
+        sa.Column(
+            "phase", sa.Text(collation="C"), comment="what a rebuild is at, or was when it died"
+        ),
+    )
+    _comment_states("building, ready, differing, scratch", instead_of="building, ready")
 
 
 def downgrade() -> None:
@@ -51,8 +58,21 @@ def downgrade() -> None:
         "DELETE FROM checkpoints AS one USING checkpoints AS other"
         " WHERE one.consumer = other.consumer AND one.shard > other.shard"
     )
+    _comment_states("building, ready", instead_of="building, ready, differing, scratch")
+    op.drop_column("projection_generations", "phase")
     op.drop_table("parked_keys")
     op.drop_column("checkpoints", "deaths")
     op.drop_column("checkpoints", "shards")
     op.execute("DROP FUNCTION shard_of(text, integer)")
     op.execute("DROP FUNCTION position_at(timestamptz)")
+
+
+def _comment_states(states: str, *, instead_of: str) -> None:
+    op.alter_column(
+        "projection_generations",
+        "state",
+        existing_type=sa.Text(collation="C"),
+        existing_nullable=False,
+        existing_comment=instead_of,
+        comment=states,
+    )

@@ -118,6 +118,10 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["projections", "--schema", "a;b", "parked", "timeline"], "--schema: "),
         (["rebuild"], "timeline, customers, activity_counts, visits"),
         (["rebuild", "everything"], "everything"),
+        (["rebuild", "timeline", "--rollback", "--drop-old"], "--rollback goes without --drop-old"),
+        (["rebuild", "timeline", "--jobs", "2", "--rollback"], "--rollback goes without --jobs"),
+        (["projections", "verify", "everything"], "everything"),
+        (["projections", "verify", "--jobs", "0"], "--jobs"),
         (["import"], "FILE"),
         (["import", "nothing.csv"], ""),
         (["simulate", "--url", "nowhere"], ""),
@@ -144,7 +148,13 @@ def test_a_setting_that_does_not_exist_or_fit_is_refused(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["up"], ["projector"], ["rebuild", "timeline"], ["projections", "retry", "timeline"]],
+    [
+        ["up"],
+        ["projector"],
+        ["rebuild", "timeline"],
+        ["projections", "retry", "timeline"],
+        ["projections", "verify"],
+    ],
     ids=" ".join,
 )
 def test_a_server_that_cannot_be_reached_is_named_in_one_line(
@@ -220,6 +230,14 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     rebuilt = run("rebuild", "customers", "--drop-old", folder=tmp_path, settings=here)
     assert rebuilt.returncode == 0, rebuilt
     assert "customers" in rebuilt.stdout
+    verified = run("projections", "verify", folder=tmp_path, settings=here)
+    assert verified.returncode == 0, verified
+    assert verified.stdout.count("as the log has it") == 2
+    check_one_line(
+        run("rebuild", "customers", "--rollback", folder=tmp_path, settings=here),
+        1,
+        "customers has no former generation",
+    )
     assert tidings_up.answers("/v1/customers")
 
 

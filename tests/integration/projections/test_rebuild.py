@@ -4,17 +4,24 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from urllib.parse import quote
 
 import pytest
 
+from app.kernel.errors import Refused
+from projections import filling
 from projections import rebuild as rebuilding
-from projections.generations import BUILDING, READY, all_generations
+from projections.filling import Filling, Progress, RebuildRunning, only_work_on
+from projections.generations import BUILDING, READY, all_generations, next_generation
 from projections.reading import compiled
-from projections.rebuild import Progress, RebuildRunning, rebuild
-from projections.registry import PROJECTIONS
+from projections.rebuild import rebuild, rollback
+from projections.rebuild_routes import rebuild_routes
+from projections.registry import PROJECTIONS, projection_named
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
 from tests.integration.projections.stage import CATALOGUE, Stage, sent, until
+from tests.unit.http.asking import app_of, ask
 
 pytestmark = pytest.mark.anyio
 
@@ -62,16 +69,16 @@ async def entries(stage: Stage, generation: int) -> int:
 async def test_a_killed_rebuild_continues_where_it_stood(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, phase: str, applied: int
 ) -> None:
-    monkeypatch.setattr(rebuilding, "MAX_BATCH_EVENTS", 10)
+    monkeypatch.setattr(filling, "MAX_BATCH_EVENTS", 10)
     await stage.make_first()
     await stage.record(*(sent("ann", number=number) for number in range(40)))
-    index = rebuilding._Build.index
+    index = Filling.index
 
-    async def index_while_events_come(build: rebuilding._Build) -> None:
-        await index(build)
+    async def index_while_events_come(building: Filling) -> None:
+        await index(building)
         await stage.record(sent("ben"))
 
-    monkeypatch.setattr(rebuilding._Build, "index", index_while_events_come)
+    monkeypatch.setattr(Filling, "index", index_while_events_come)
     on_progress = kill_at(phase, 2 if phase == "loading" else 1)
     with pytest.raises(Killed):
         await rebuild(stage.log, TIMELINE, on_progress=on_progress, jobs=1, handover=AT_ONCE)
@@ -148,7 +155,7 @@ async def test_a_generation_that_somebody_still_reads_is_left_for_the_next_rebui
 async def test_two_rebuilds_of_one_projection_at_once_are_refused(stage: Stage) -> None:
     await stage.make_first()
     async with await stage.log.connect() as other:
-        await rebuilding._only_rebuild_of(other, TIMELINE)
+        await only_work_on(other, TIMELINE)
         with pytest.raises(RebuildRunning):
             await rebuild(stage.log, TIMELINE, handover=AT_ONCE)
     assert await rebuild(stage.log, TIMELINE, handover=AT_ONCE) == 2
@@ -160,7 +167,7 @@ async def test_rebuilding_an_empty_log_is_quick_and_right(stage: Stage) -> None:
 
 
 async def test_progress_tells_how_far_it_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuilding, "MAX_BATCH_EVENTS", 10)
+    monkeypatch.setattr(filling, "MAX_BATCH_EVENTS", 10)
     await stage.record(*(sent("ann", number=number) for number in range(25)))
     seen: list[Progress] = []
     await rebuild(stage.log, TIMELINE, on_progress=seen.append, jobs=1, handover=AT_ONCE)
@@ -169,6 +176,7 @@ async def test_progress_tells_how_far_it_is(stage: Stage, monkeypatch: pytest.Mo
         ("loading", 20, 25),
         ("loading", 25, 25),
         ("indexing", 25, 25),
+        ("verifying", 25, 25),
     ]
 
 
@@ -224,3 +232,110 @@ async def test_what_is_appended_during_a_rebuild_is_in_it(stage: Stage) -> None:
     head = await stage.store.head()
     positions = await stage.fetch("SELECT position FROM timeline_g2 ORDER BY position")
     assert [position for (position,) in positions] == list(range(1, head + 1))
+
+
+async def test_queries_go_back_to_the_former_generation_and_forth(stage: Stage) -> None:
+    async with stage.projecting():
+        await stage.record(sent("ann"))
+        await stage.caught_up()
+        assert await rebuild(stage.log, TIMELINE, handover=AT_ONCE) == 2
+        await stage.record(sent("ann"))
+        await stage.caught_up("timeline_g1", "timeline_g2")
+        for former in (1, 2, 1):
+            assert await rollback(stage.log, TIMELINE) == former
+            assert await read_generation(stage) == former
+        page = await Timelines(stage.models, CATALOGUE).page("ann", limit=10, min_position=2)
+        assert len(page.items) == 2
+        assert await rebuild(stage.log, TIMELINE, handover=AT_ONCE) == 3
+    assert await generations(stage) == {1: READY, 3: READY}
+
+
+async def test_where_there_is_no_former_generation_there_is_no_way_back(stage: Stage) -> None:
+    with pytest.raises(Refused, match="no former generation"):
+        await rollback(stage.log, TIMELINE)
+    await stage.make_first()
+    newer = replace(TIMELINE, version=TIMELINE.version + 1)
+    await rebuild(stage.log, newer, handover=AT_ONCE)
+    with pytest.raises(Refused, match="no former generation"):
+        await rollback(stage.log, newer)
+    assert await read_generation(stage) == 2
+
+
+async def test_a_former_generation_that_is_far_behind_is_waited_for_and_then_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "NEAR_HEAD_EVENTS", 5)
+    await stage.make_first()
+    await rebuild(stage.log, TIMELINE, handover=AT_ONCE)
+    await stage.record(*(sent("ann") for _ in range(6)))
+    with pytest.raises(Refused, match="timeline_g1 is 6 events behind"):
+        await rollback(stage.log, TIMELINE, patience=timedelta(seconds=0.1))
+    assert await read_generation(stage) == 2
+    waiting = asyncio.create_task(rollback(stage.log, TIMELINE))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    await stage.apply(TIMELINE.generation(1))
+    assert await waiting == 1
+
+
+async def test_a_rebuild_that_was_killed_is_taken_up_by_a_projector(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "MAX_BATCH_EVENTS", 10)
+    await stage.make_first()
+    await stage.record(*(sent("ann", number=number) for number in range(40)))
+    with pytest.raises(Killed):
+        await rebuild(stage.log, TIMELINE, on_progress=kill_at("loading", 2), jobs=1)
+    async with stage.projecting():
+        await until(partial(is_read, stage, 2))
+        await stage.caught_up("timeline_g1", "timeline_g2")
+    assert await generations(stage) == {1: READY, 2: READY}
+    assert await entries(stage, 2) == 40
+
+
+async def test_a_rebuild_that_somebody_is_at_is_left_to_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.projector.BUILD_RETRY_AFTER", timedelta(seconds=0.1))
+    await stage.make_first()
+    await stage.record(sent("ann"))
+    async with await stage.log.connect() as somebody:
+        await only_work_on(somebody, TIMELINE)
+        async with await stage.log.connect() as connection:
+            await next_generation(connection, TIMELINE)
+        async with stage.projecting():
+            await stage.caught_up("timeline_g1")
+            await asyncio.sleep(0.5)
+            assert await stage.position("timeline_g2") == 0
+            await somebody.close()
+            await until(partial(is_read, stage, 2))
+
+
+async def is_read(stage: Stage, generation: int) -> bool:
+    return await read_generation(stage) == generation
+
+
+async def test_a_rebuild_that_is_asked_for_is_built_by_a_projector(stage: Stage) -> None:
+    await stage.make_first()
+    await stage.record(sent("ann"))
+    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
+    for _ in range(2):
+        answer = await ask(app, "POST", "/v1/projections/timeline/rebuild")
+        assert answer.status == 202
+        assert answer.json() == {"projection": "timeline", "generation": 2}
+    assert await generations(stage) == {1: READY, 2: BUILDING}
+    async with stage.projecting():
+        await until(partial(is_read, stage, 2))
+    assert await entries(stage, 2) == 1
+    answer = await ask(app, "POST", "/v1/projections/timeline/rebuild")
+    assert answer.json()["generation"] == 3
+
+
+async def test_a_rebuild_of_what_does_not_exist_is_not_found(stage: Stage) -> None:
+    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
+    for name in ("nothing", "timeline_g1", "%20", "é", "x" * 3000):
+        answer = await ask(app, "POST", f"/v1/projections/{quote(name, safe='%')}/rebuild")
+        assert (answer.status, answer.code) == (404, "not-found"), name
+    answer = await ask(app, "POST", "/v1/projections/timeline/rebuild?jobs=2")
+    assert (answer.status, answer.json()["field"]) == (400, "jobs")
+    assert await generations(stage) == {}

@@ -55,5 +55,5 @@ async def test_every_generation_is_listed_with_its_state_and_error(stage: Stage)
     assert [
         (each.name, each.state, each.is_read, each.position, each.last_error)
         for each in status.generations
-    ] == [("timeline_g1", "ready", False, 0, "no luck"), ("timeline_g2", "ready", True, 1, None)]
+    ] == [("timeline_g1", "ready", False, 1, "no luck"), ("timeline_g2", "ready", True, 1, None)]
     assert status.read == status.generations[1]

@@ -1,0 +1,50 @@
+"""``POST /v1/projections/{name}/rebuild``."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from litestar import post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Meta, Struct
+from psycopg_pool import AsyncConnectionPool
+
+from app.eventstore.database import Connection, borrowing
+from projections.filling import JOBS
+from projections.generations import next_generation
+from projections.projection import Generation, Projection
+
+
+class RebuildAccepted(Struct, frozen=True):
+    """What will be built."""
+
+    projection: Annotated[str, Meta(examples=["timeline"])]
+    generation: Annotated[int, Meta(examples=[2])]
+    """Its number; queries read it when it is whole."""
+
+
+def rebuild_routes(
+    pool: AsyncConnectionPool[Connection], projection_named: Callable[[str], Projection[Any]]
+) -> list[HTTPRouteHandler]:
+    """The routes that ask for rebuilds: of the projections that are found by name (`NotFound`)."""
+
+    @post(
+        "/v1/projections/{name:str}/rebuild",
+        tags=["Projections"],
+        summary="Rebuild a read model",
+        status_code=202,
+    )
+    async def rebuild_read_model(name: FromPath[str]) -> RebuildAccepted:
+        """A projector builds a new generation from the log, beside the one that queries read.
+
+        Asked again while that is being built, it answers the same.
+        """
+        projection = projection_named(name)
+
+        async def ask(connection: Connection) -> Generation[Any]:
+            return await next_generation(connection, projection, shards=JOBS)
+
+        generation = await borrowing(pool, ask)
+        return RebuildAccepted(name, generation.number)
+
+    return [rebuild_read_model]
