@@ -49,10 +49,11 @@ async def rate_of_catch_up(
 
 
 async def drop_all(connection: Connection) -> None:
-    """Drop every generation of every projection."""
-    for row in await all_generations(connection):
-        if not await drop(connection, row):
-            raise RuntimeError(f"{row.name}_g{row.generation} is in use")
+    """Drop every generation of every projection, however long an autovacuum is at one."""
+    async with asyncio.timeout(GIVE_UP_S):
+        for row in await all_generations(connection):
+            while not await drop(connection, row):
+                pass
 
 
 async def _are_at(

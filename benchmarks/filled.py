@@ -26,7 +26,7 @@ WITH drawn AS (
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
 ), so_far AS MATERIALIZED (
     SELECT customer_id, (
-        SELECT coalesce(max(version), 0) FROM events WHERE stream = 'activity-' || customer_id
+        SELECT coalesce(max(version), 0) FROM events WHERE stream = 'activity-' || who.customer_id
     ) AS version
     FROM (SELECT DISTINCT customer_id FROM drawn) AS who
 )

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from app.eventstore.database import Database
 from benchmarks.against_eventsourcing import rows as rows_of_peer
 from benchmarks.bench import Bench
-from benchmarks.caught_up import log_of, rate_of_catch_up
+from benchmarks.caught_up import drop_all, log_of, rate_of_catch_up
 from benchmarks.filled import fill
 from benchmarks.report import Row, Section, compared
 from benchmarks.rounds import side_by_side
@@ -65,9 +65,15 @@ async def _beside_bare_insert(bench: Bench, database: Database) -> list[Row]:
 
 
 async def rate_of_rebuild(database: Database, events: int) -> float:
-    """Events a second: from the empty tables to those that queries read."""
+    """Events a second: from the empty tables to those that queries read.
+
+    What was there before is dropped before: that waits for an autovacuum, if one is at it.
+    """
+    log = log_of(database)
+    async with await log.connect() as connection:
+        await drop_all(connection)
     started = perf_counter()
-    await rebuild(log_of(database), TIMELINE, drop_old=True, handover=timedelta(0))
+    await rebuild(log, TIMELINE, handover=timedelta(0))
     return events / (perf_counter() - started)
 
 
