@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup up test lint bench faults lock clean
+.PHONY: setup up test lint bench bench-large faults lock clean
 
 setup: $(VENV)/.dev
 
@@ -21,8 +21,12 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+# Takes half an hour and 40 GB where temporary files lie, or in DIRECTORY.
+bench-large: $(VENV)/.bench
+	$(BIN)/python -m benchmarks --large $(if $(DIRECTORY),--directory "$(DIRECTORY)") growth
 
 faults: $(VENV)/.dev
 	TIDINGS_TEST_FAULTS=full $(BIN)/python -m pytest -m faults
@@ -34,6 +38,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv $(LOCK) pyproject.toml --output-file requirements/runtime.txt
 	$(BIN)/uv $(LOCK) --group build --constraints requirements/runtime.txt --output-file requirements/build.txt
 	$(BIN)/uv $(LOCK) pyproject.toml --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	$(BIN)/uv $(LOCK) --group bench --constraints requirements/runtime.txt --output-file requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
@@ -50,4 +55,8 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	$(PIP) --require-hashes -r requirements/bench.txt
 	@touch $@

@@ -1,6 +1,6 @@
 """What every section works with: the one server, stores on it, and how long to measure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -25,6 +25,12 @@ class Size:
     latency_events: int
     log_events: int
     log_rounds: int
+    peer_events: int
+    """What a runner gets that does an event at a time."""
+    lag_seconds: float
+    growth_events: tuple[int, ...]
+    growth_rounds: int
+    growth_queries: int
 
 
 FULL = Size(
@@ -38,6 +44,11 @@ FULL = Size(
     latency_events=500,
     log_events=1_000_000,
     log_rounds=3,
+    peer_events=5_000,
+    lag_seconds=20,
+    growth_events=(10_000, 100_000, 1_000_000),
+    growth_rounds=3,
+    growth_queries=500,
 )
 QUICK = Size(
     rounds=3,
@@ -50,7 +61,13 @@ QUICK = Size(
     latency_events=60,
     log_events=300_000,
     log_rounds=1,
+    peer_events=2_000,
+    lag_seconds=4,
+    growth_events=(10_000, 100_000),
+    growth_rounds=1,
+    growth_queries=200,
 )
+LARGE = replace(FULL, growth_events=(*FULL.growth_events, 10_000_000), growth_rounds=1)
 
 
 @dataclass(frozen=True)

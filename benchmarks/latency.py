@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from itertools import count
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from app.eventstore.database import Connection, Database
 from benchmarks.bench import Bench
 from benchmarks.processes import projector, running, tidings_server
-from benchmarks.report import Row, Section
+from benchmarks.report import Row, Section, percentiles_ms
 from benchmarks.sample import Crowd
 from benchmarks.steady_load import EVENTS_PER_SECOND
 from projections.timeline import TIMELINE
@@ -70,10 +70,9 @@ async def _delays_ms(once: Once, events: int) -> list[float]:
 
 def _row(what: str, delays_ms: list[float], target_ms: float | None = None) -> Row:
     middle = median(delays_ms)
-    late = quantiles(delays_ms, n=100, method="inclusive")[98]
     return Row(
         what,
-        f"p50 {middle:.1f} ms, p99 {late:.1f} ms",
+        percentiles_ms(delays_ms),
         target="" if target_ms is None else f"p50 ≤ {target_ms:g} ms",
         reached=None if target_ms is None else middle <= target_ms,
     )

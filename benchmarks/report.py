@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 from rich.console import Console
 from rich.table import Table
@@ -66,6 +66,12 @@ def compared(rates: Rates, what: str, against: str, *, target: float | None = No
 def not_measured(what: str, why: str) -> Row:
     """A figure that this machine cannot give."""
     return Row(what, measured=f"not measured: {why}")
+
+
+def percentiles_ms(values_ms: Sequence[float]) -> str:
+    """Durations: the middle one, and what one in a hundred is longer than."""
+    late = quantiles(values_ms, n=100, method="inclusive")[98]
+    return f"p50 {median(values_ms):.2f} ms, p99 {late:.2f} ms"
 
 
 def _rate(per_second: float) -> str:

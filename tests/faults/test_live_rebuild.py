@@ -94,7 +94,7 @@ class Load:
         """How far all that queries may read have come: for a moment that can be the former one."""
         [(position,)] = await self._stage.fetch(
             "SELECT min(position) FROM checkpoints JOIN projection_generations AS made"
-            " ON consumer = format('%s_g%s', made.name, made.generation) AND state = 'ready'"
+            " ON consumer = format('%%s_g%%s', made.name, made.generation) AND state = 'ready'"
         )
         return int(position)
 

@@ -233,7 +233,7 @@ async def test_a_rebuild_that_differs_from_what_is_read_is_not_read(stage: Stage
     assert await states(stage) == {1: READY, 2: DIFFERING}
     assert await read_generation(stage) == 1
     async with await stage.database.connect() as connection:
-        [timeline, _] = await statuses(connection, PROJECTIONS)
+        [timeline] = await statuses(connection, [TIMELINE])
     assert "differs" in str(timeline.generations[1].last_error)
     assert (timeline.generations[1].state, timeline.generations[1].phase) == (DIFFERING, None)
     async with stage.projecting():
@@ -383,7 +383,7 @@ async def test_the_phase_of_a_rebuild_is_shown_until_it_is_done(stage: Stage) ->
 
     async def phase() -> str | None:
         async with await stage.database.connect() as connection:
-            [timeline, _] = await statuses(connection, PROJECTIONS)
+            [timeline] = await statuses(connection, [TIMELINE])
         return timeline.generations[1].phase
 
     with pytest.raises(Killed):
