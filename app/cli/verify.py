@@ -26,7 +26,7 @@ from app.running import running_database
     help=f"How many make it again at once. Default: {REBUILD_JOBS}.",
 )
 @settings_options(*STORE)
-def command(name: str | None, *, jobs: int, **options: Any) -> None:
+def verify(name: str | None, *, jobs: int, **options: Any) -> None:
     """Check a read model, or every one: make it again from the log, and compare, row for row.
 
     Projectors and queries go on meanwhile; nothing stays of what was made. The exit status is 1
@@ -42,6 +42,9 @@ def command(name: str | None, *, jobs: int, **options: Any) -> None:
             console.print(line, soft_wrap=True, highlight=False)
     for comparison in compared:
         comparison.check()
+
+
+command = verify
 
 
 def _verify(database: Database, name: str, jobs: int) -> Verified:
