@@ -5,15 +5,13 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 from psycopg.sql import SQL, Composable, Identifier
-from sqlalchemy import Integer, Table
+from sqlalchemy import Table
 
 from app.eventstore.database import Connection
 from projections.projection import Generation
 
 MAX_NAMED = 20
 CUSTOMER = "customer_id"
-SHARD = "shard"
-"""The column of rows that two shards can reach: in each shard's own, which readers sum."""
 
 
 class Difference(Struct, frozen=True):
@@ -56,7 +54,6 @@ SELECT whose, count(*) OVER () FROM ({one}) AS one FULL JOIN ({other}) AS other 
 WHERE (one.rows, one.hash) IS DISTINCT FROM (other.rows, other.hash)
 ORDER BY whose LIMIT %(limit)s
 """
-_SUMMED = "(SELECT {columns} FROM {table} GROUP BY {key})"
 
 
 async def differences(
@@ -98,7 +95,9 @@ def _rows_of(table: Table, chosen: Chosen) -> Composable:
     key = [Identifier(column) for column in _key_of(table)]
     # One column as it is, several as one text, and none is nobody's.
     whose = key[0] if len(key) == 1 else SQL("ROW({})::text").format(SQL(", ").join(key))
-    rows = SQL(_ROWS).format(whose=whose if key else SQL("NULL::text"), table=_relation(table))
+    rows = SQL(_ROWS).format(
+        whose=whose if key else SQL("NULL::text"), table=Identifier(table.name)
+    )
     if CUSTOMER not in table.columns:
         return rows
     if chosen.only is not None:
@@ -112,21 +111,4 @@ def _key_of(table: Table) -> list[str]:
     """By which columns differences are told apart."""
     if CUSTOMER in table.columns:
         return [CUSTOMER]
-    return [column.name for column in table.primary_key if column.name != SHARD]
-
-
-def _relation(table: Table) -> Composable:
-    """The table; or what its shards' rows make together, however the work was shared."""
-    if SHARD not in table.columns:
-        return Identifier(table.name)
-    key = [column.name for column in table.primary_key if column.name != SHARD]
-    columns: list[Composable] = [Identifier(name) for name in key]
-    for column in table.columns:
-        if column.name not in (SHARD, *key):
-            together = "sum({0}) AS {0}" if isinstance(column.type, Integer) else "max({0}) AS {0}"
-            columns.append(SQL(together).format(Identifier(column.name)))
-    return SQL(_SUMMED).format(
-        columns=SQL(", ").join(columns),
-        table=Identifier(table.name),
-        key=SQL(", ").join(Identifier(name) for name in key),
-    )
+    return [column.name for column in table.primary_key]

@@ -58,6 +58,7 @@ async def test_projections_are_listed_with_all_their_generations(stage: Stage) -
         "generation": 1,
         "definition_version": TIMELINE.version,
         "state": "ready",
+        "phase": None,
         "is_read": False,
         "position": 20,
         "lag_events": 1,
@@ -125,8 +126,7 @@ async def test_lag_and_parked_keys_are_published_and_rates_become_known(
         await until(is_known)
     told = {name: (each.events, each.parked_keys) for name, each in gauges.items()}
     assert {name: [gauge.value for gauge in pair] for name, pair in told.items()} == {  # type: ignore[attr-defined]
-        "timeline": [2, 1],
-        "customers": [2, 0],
+        projection.name: [2, int(projection is TIMELINE)] for projection in PROJECTIONS
     }
 
 
