@@ -24,7 +24,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
 
-# Takes half an hour and 40 GB where temporary files lie, or in DIRECTORY.
+# Takes a quarter of an hour and up to 25 GB where temporary files lie, or in DIRECTORY.
 bench-large: $(VENV)/.bench
 	$(BIN)/python -m benchmarks --large $(if $(DIRECTORY),--directory "$(DIRECTORY)") growth
 

@@ -45,7 +45,7 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
 @click.command
 @click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
 @click.option("--quick", is_flag=True, help="Few short rounds: a glance, within three minutes.")
-@click.option("--large", is_flag=True, help="Let growth go on to 10,000,000 events: 40 GB on disk.")
+@click.option("--large", is_flag=True, help="Let growth go on to 10,000,000 events: 25 GB on disk.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @click.option(
     "--directory",

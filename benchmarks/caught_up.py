@@ -9,6 +9,7 @@ from typing import Any
 from app.catalogue import CATALOGUE, UPCASTERS
 from app.eventstore.checkpoints import positions_of
 from app.eventstore.database import Connection, Database
+from app.eventstore.parking import parked_count
 from app.eventstore.wakeups import Wakeups
 from projections.generations import all_generations, drop
 from projections.projection import Projection
@@ -63,4 +64,6 @@ async def _are_at(
         reached = await positions_of(connection, projection.generation(1).name)
         if not reached or min(reached.values()) < position:
             return False
+        if await parked_count(connection, projection.generation(1).name):
+            raise RuntimeError(f"events of {projection.name} were set aside: no figure")
     return True
