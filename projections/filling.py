@@ -20,6 +20,8 @@ from projections.session import Log, unknown_event
 
 MAX_BATCH_EVENTS = 50_000
 JOBS = 2
+LOCK_TRIES = 10
+LOCK_PAUSE_S = 0.05
 INDEX_MEMORY = "256MB"
 _HANDOVER_POLL_S = 0.01
 
@@ -45,15 +47,19 @@ OnProgress = Callable[[Progress], None]
 async def only_work_on(connection: Connection, projection: Projection[Any]) -> None:
     """Keep others from rebuilding or verifying the projection as long as the connection lives.
 
-    Raises `RebuildRunning`.
+    Raises `RebuildRunning` after a moment: a projector may only be looking whether it is wanted.
     """
-    cursor = await connection.execute(
-        "SELECT pg_try_advisory_lock(hashtextextended(%s || current_schema(), 0))",
-        (f"rebuild of {projection.name} in ",),
-    )
-    row = await cursor.fetchone()
-    if not row or not row[0]:
-        raise RebuildRunning(f"{projection.name} is being rebuilt or verified already")
+    name = f"rebuild of {projection.name} in "
+    for _ in range(LOCK_TRIES):
+        cursor = await connection.execute(_TRY_LOCK, (name,))
+        row = await cursor.fetchone()
+        if row and row[0]:
+            return
+        await asyncio.sleep(LOCK_PAUSE_S)
+    raise RebuildRunning(f"{projection.name} is being rebuilt or verified already")
+
+
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended(%s || current_schema(), 0))"
 
 
 class Throttle:

@@ -10,7 +10,7 @@ moves, and tables that nobody reads any more are dropped.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -104,6 +104,26 @@ async def built_versions(connection: Connection) -> set[tuple[str, int]]:
     """The projections, by name and version of the definition, that queries can read."""
     cursor = await connection.execute("SELECT name, definition_version FROM projection_pointers")
     return set(await cursor.fetchall())
+
+
+async def unbuilt(
+    connection: Connection, projections: Iterable[Projection[Any]]
+) -> list[Projection[Any]]:
+    """Those that somebody began to rebuild, and those whose definition is new.
+
+    Not again what has turned out to differ: people have to look at that.
+    """
+    states = {
+        (row.name, row.definition_version, row.state) for row in await all_generations(connection)
+    }
+    built = await built_versions(connection)
+    found: list[Projection[Any]] = []
+    for projection in projections:
+        wanted = (projection.name, projection.version)
+        is_new = wanted not in built and (*wanted, DIFFERING) not in states
+        if is_new or (*wanted, BUILDING) in states:
+            found.append(projection)
+    return found
 
 
 async def make_first(

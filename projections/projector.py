@@ -23,12 +23,10 @@ from app.eventstore.wakeups import Wakeups
 from app.kernel.errors import StoreUnavailable
 from projections.filling import RebuildRunning
 from projections.generations import (
-    BUILDING,
-    DIFFERING,
     READY,
     all_generations,
-    built_versions,
     make_first,
+    unbuilt,
 )
 from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
@@ -101,7 +99,7 @@ class Projector:
                 self._running.pop(checkpoint).stop.set()
             for checkpoint in wanted.keys() - self._running.keys():
                 self._running[checkpoint] = self._start(tasks, checkpoint, wanted[checkpoint])
-            for projection in await self._unbuilt(connection):
+            for projection in await unbuilt(connection, self._projections.values()):
                 self._build(tasks, projection)
             await pause(stop, LOOK_FOR_GENERATIONS_EVERY.total_seconds())
 
@@ -115,24 +113,6 @@ class Projector:
                 for checkpoint in await positions_of(connection, generation.name):
                     wanted[checkpoint] = generation
         return wanted
-
-    async def _unbuilt(self, connection: Connection) -> list[Projection[Any]]:
-        """Those that somebody began to rebuild, and those whose definition is new.
-
-        Not again what has turned out to differ: people have to look at that.
-        """
-        states = {
-            (row.name, row.definition_version, row.state)
-            for row in await all_generations(connection)
-        }
-        built = await built_versions(connection)
-        unbuilt: list[Projection[Any]] = []
-        for projection in self._projections.values():
-            wanted = (projection.name, projection.version)
-            is_new = wanted not in built and (*wanted, DIFFERING) not in states
-            if is_new or (*wanted, BUILDING) in states:
-                unbuilt.append(projection)
-        return unbuilt
 
     def _start(
         self, tasks: asyncio.TaskGroup, checkpoint: Checkpoint, generation: Generation[Any]
@@ -181,7 +161,7 @@ class Applying:
 async def _build(log: Log, projection: Projection[Any]) -> None:
     """Rebuild; where that fails, or another process is at it, a later look tries again."""
     try:
-        await rebuild(log, projection)
+        await rebuild(log, projection, unless_built=True)
     except Exception as error:
         if not isinstance(error, RebuildRunning):
             _log.error("build_failed", projection=projection.name, error=f"{error!r}")

@@ -32,6 +32,7 @@ from projections.generations import (
     pointed_to,
     read_so_far,
     set_state,
+    unbuilt,
 )
 from projections.levelling import Levelling
 from projections.projection import Generation, Projection
@@ -59,6 +60,7 @@ async def rebuild(
     jobs: int = JOBS,
     shards: int | None = None,
     throttle: float | None = None,
+    unless_built: bool = False,
     handover: timedelta = HANDOVER,
 ) -> int:
     """Fill a new generation from the log, verify it, let queries read it, and answer its number.
@@ -66,6 +68,9 @@ async def rebuild(
     It is filled by so many jobs at once, a shard each, or by those that an earlier call began with;
     they apply at most `throttle` events a second together. Then its work gets `shards`: by default,
     as many as that on the generation that queries read before.
+
+    `unless_built`: only where one was begun, or nothing is built; else the answer is the number
+    of what is read. (Whoever saw that something was to be built may find it done.)
 
     The generation that they read before is kept, and kept up to date, unless `drop_old`; earlier
     ones are dropped. Raises `RebuildRunning`, `GenerationsDiffer` when the new one is not what it
@@ -75,6 +80,9 @@ async def rebuild(
     connection = await log.connect(projection.shard_key)
     try:
         await only_work_on(connection, projection)
+        read = await pointed_to(connection, projection)
+        if unless_built and read and not await unbuilt(connection, [projection]):
+            return read.number
         await drop_leftovers(connection, projection)
         generation = await next_generation(connection, projection, shards=jobs)
         filling = Filling(connection, generation, log, on_progress, Throttle(throttle))
