@@ -130,14 +130,19 @@ class Claim:
         await connection.execute("COMMIT")
         return span
 
-    async def park(self, connection: Connection, error: str) -> Span | None:
-        """Set the keys of the next event aside, whatever it is, and leave it behind."""
+    async def park(self, connection: Connection, error: str, *, after: int | None) -> Span | None:
+        """Set the key of the event behind a position aside, and leave it behind.
 
-        async def set_aside(connection: Connection) -> None:
+        None, and nothing is done, when the checkpoint does not stand there (any more).
+        """
+        async with connection.transaction():
+            span = await span_of(await self.take(connection, max_events=1))
+            if span is None or span.after != after:
+                return None
             values = {"consumer": self.checkpoint.consumer, "error": error}
             await connection.execute(sql(_PACKAGE, "park_batch"), values)
-
-        return await self.run(connection, set_aside, max_events=1)
+            await self.advance(connection)
+            return span
 
 
 async def span_of(claimed: AsyncCursor[tuple[Any, ...]]) -> Span | None:

@@ -28,7 +28,7 @@ import psycopg
 import structlog
 
 from app.eventstore.batch import Claim
-from app.eventstore.checkpoints import note_error, storable
+from app.eventstore.checkpoints import note_error, positions_of, storable
 from app.eventstore.database import Connection
 from app.eventstore.doubt import Doubt
 from app.eventstore.parking import MAX_PARKED_KEYS, parked_count
@@ -54,7 +54,7 @@ WHERE (consumer, shard) IN (
     WHERE consumer = %s AND shard = %s AND position < (SELECT max(position) FROM events)
     FOR UPDATE SKIP LOCKED
 )
-RETURNING deaths - 1
+RETURNING deaths - 1, position
 """
 
 _log = structlog.get_logger(__name__)
@@ -83,6 +83,8 @@ class Consumer:
         self._connection: Connection | None = None
         self._doubt = Doubt(claim.max_batch_events)
         self._is_counted = False
+        self._suspected_after: int | None = None
+        """Where the checkpoint stood before the event behind it was tried alone."""
 
     async def run(self, wakeups: Wakeups, stop: asyncio.Event) -> None:
         """Step until told to stop, finishing the step at hand, or until the checkpoint is gone."""
@@ -125,11 +127,22 @@ class Consumer:
         connection = await self._connected()
         if not self._is_counted:
             await self._count_attempt(connection)
+        if self._doubt.is_alone:
+            await self._suspect(connection)
         if self._doubt.is_certain:
             await self._park(connection, "whoever works on it is ended by it")
         more = await self._step(connection, self._doubt.max_events)
         self._doubt.passed()
+        self._suspected_after = None
         return more
+
+    async def _suspect(self, connection: Connection) -> None:
+        """Note which event stands alone. Others may have left behind the one that did before."""
+        positions = await positions_of(connection, self._claim.checkpoint.consumer)
+        position = positions.get(self._claim.checkpoint)
+        if self._suspected_after not in {None, position}:
+            self._doubt.passed()
+        self._suspected_after = position
 
     async def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -147,7 +160,8 @@ class Consumer:
         row = await cursor.fetchone()
         if row is not None:
             self._is_counted = True
-            self._doubt.failed(times=row[0])
+            failures, self._suspected_after = row
+            self._doubt.failed(times=failures)
 
     async def _after_failure(self, error: Exception, failures: int) -> float | None:
         """How long to pause; None when the checkpoint turns out to be gone."""
@@ -180,11 +194,14 @@ class Consumer:
         return self._content_retry_s
 
     async def _park(self, connection: Connection, message: str) -> bool:
-        """Set the next event's key aside; False when so many are that the fault is elsewhere."""
+        """Set the suspect's key aside; False when so many are that the fault is elsewhere.
+
+        Whoever else works here may have done so already, and the next event is another one then.
+        """
         consumer, shard = self._claim.checkpoint
         if await parked_count(connection, consumer) >= MAX_PARKED_KEYS:
             return False
-        span = await self._claim.park(connection, storable(message))
+        span = await self._claim.park(connection, storable(message), after=self._suspected_after)
         self._doubt.passed()
         if span is not None:
             _log.error(

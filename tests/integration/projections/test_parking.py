@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
+from app.eventstore.batch import Checkpoint, Claim
+from app.eventstore.consumer import Consumer
 from app.eventstore.database import Connection
 from app.eventstore.parking import ParkedKey, resume
 from app.kernel.errors import NotFound
@@ -19,7 +22,7 @@ from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
 from tests.integration.projections.poison import PICKY, a_poisoned_log, park, parked, positions_of
-from tests.integration.projections.stage import Stage, sent
+from tests.integration.projections.stage import CATALOGUE, Stage, sent
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +38,30 @@ async def test_the_key_of_an_event_that_fails_is_parked_and_others_go_on(stage: 
         await stage.caught_up("timeline_g1")
         assert await positions_of(stage, "ann") == [1, 4]
         assert (await positions_of(stage, "ben"))[-1] == 22
+
+
+async def test_an_event_that_another_worker_has_set_aside_costs_the_next_one_nothing(
+    stage: Stage,
+) -> None:
+    await stage.make_first()
+    await stage.record(sent("ann"), sent("ben"))
+    claim = Claim(Checkpoint("timeline_g1"), CATALOGUE, max_batch_events=1)
+    failed = False
+
+    async def fail_where_another_is_quicker(connection: Connection, max_events: int) -> bool:
+        nonlocal failed
+        if not failed:
+            failed = True
+            async with await stage.log.connect(TIMELINE.shard_key) as other:
+                assert await claim.park(other, "the other's", after=0)
+            raise ValueError
+        span = await TIMELINE.generation(1).apply(claim, connection, max_events=max_events)
+        return span is not None
+
+    connect = partial(stage.log.connect, TIMELINE.shard_key)
+    await Consumer(claim, connect, fail_where_another_is_quicker).run_to_the_end()
+    assert [(key.key, key.error) for key in await parked(stage)] == [("ann", "the other's")]
+    assert await positions_of(stage, "ben") == [2]
 
 
 @pytest.mark.parametrize("skip", [False, True])
