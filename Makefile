@@ -12,8 +12,10 @@ setup: $(VENV)/.dev
 up: $(VENV)/.runtime
 	@$(BIN)/tidings up
 
+# Tests wait more than they compute, so there are more workers than the smallest machine has cores.
+TEST_WORKERS ?= 3
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
