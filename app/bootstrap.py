@@ -28,7 +28,11 @@ from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
+from app.security.authentication import Authentication
 from app.security.commands import Commands
+from app.security.keys import Keys
+from app.security.routes import key_routes
+from app.security.uses import KeyUses, StoredKeyUses, told_uses
 from app.settings import Settings
 from projections.activity_counts.queries import ActivityCounts
 from projections.activity_counts.routes import activity_count_routes
@@ -56,9 +60,6 @@ from projections.timeline.routes import timeline_routes
 from projections.verification import Comparison, verify
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
-
-SOURCE = "default"
-"""Whose idempotency keys these are, as long as there is one credential for all."""
 
 MAX_QUERY_CONNECTIONS = 8
 REBUILD_JOBS = JOBS
@@ -99,7 +100,17 @@ async def opened_api(
     ):
         past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
-        yield _api(settings, store, reading, past, projections, metrics=metrics, closing=closing)
+        async with told_uses(StoredKeyUses(store.pool)) as uses:
+            yield _api(
+                settings,
+                store,
+                uses=uses,
+                reading=reading,
+                past=past,
+                projections=projections,
+                metrics=metrics,
+                closing=closing,
+            )
 
 
 class _Reading(NamedTuple):
@@ -136,17 +147,23 @@ async def _opened_reading(
 def _api(
     settings: Settings,
     store: PostgresEventStore,
+    *,
+    uses: KeyUses,
     reading: _Reading,
     past: PastModels,
     projections: ProjectionQueries,
-    *,
     metrics: Metrics,
     closing: asyncio.Event,
 ) -> App:
     secret = read_secret(settings)
     identities = Identities(store.pool, secret)
-    commands = Commands(Executor(store, Codec(CATALOGUE)), secret, SOURCE)
-    intake = Intake(catalogue=CATALOGUE, secret=secret, source=SOURCE, clock=system_clock)
+    executor = Executor(store, Codec(CATALOGUE))
+    commands = Commands(executor, secret)
+    keys = _keys(settings, store, executor, uses)
+    gate = Authentication(
+        keys, uses, secret=secret, environment=settings.environment, clock=system_clock
+    )
+    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
     events = EventsEndpoint(store, intake)
     customers = Customers(reading.models)
     timelines = Timelines(reading.models, CATALOGUE, UPCASTERS)
@@ -164,12 +181,36 @@ def _api(
             *activity_count_routes(ActivityCounts(reading.models)),
             *projection_routes(projections),
             *rebuild_routes(store.pool, projection_named),
+            *key_routes(keys),
         ],
         version=version("tidings"),
         metrics=metrics,
+        gate=gate,
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **reading.health_checks},
     )
+
+
+def _keys(settings: Settings, store: PostgresEventStore, executor: Executor, uses: KeyUses) -> Keys:
+    return Keys(
+        store,
+        executor,
+        Codec(CATALOGUE),
+        uses,
+        secret=read_secret(settings),
+        environment=settings.environment,
+        clock=system_clock,
+    )
+
+
+@asynccontextmanager
+async def opened_keys(settings: Settings, database: Database) -> AsyncIterator[Keys]:
+    """The store's API keys, for the time of the block."""
+    async with opened_store(
+        database, poll_interval=timedelta(milliseconds=settings.poll_interval_ms), max_pool_size=2
+    ) as store:
+        executor = Executor(store, Codec(CATALOGUE))
+        yield _keys(settings, store, executor, StoredKeyUses(store.pool))
 
 
 def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:

@@ -51,6 +51,21 @@ class Settings(Struct, frozen=True, kw_only=True):
             "file `secret` in the data directory, made on first use."
         ),
     ] = None
+    environment: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z]{1,16}$",
+            description="What this store is for; it stands in API keys, and keys of another "
+            "environment are refused.",
+        ),
+    ] = "live"
+    api_key: Annotated[
+        str | None,
+        Meta(
+            description="The API key that commands use which call the API. Unset: on the embedded "
+            "store they make themselves one for a short time."
+        ),
+    ] = None
     host: Annotated[str, Meta(description="The address that the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The port that the API listens on.")] = (
         8000

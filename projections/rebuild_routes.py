@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.database import Connection, borrowing
+from app.http.access import requires
 from projections.filling import JOBS
 from projections.generations import next_generation
 from projections.projection import Generation, Projection
@@ -30,6 +31,7 @@ def rebuild_routes(
 
     @post(
         "/v1/projections/{name:str}/rebuild",
+        opt=requires("projections:admin"),
         tags=["Projections"],
         summary="Rebuild a read model",
         status_code=202,

@@ -7,6 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from app.eventstore.parking import MAX_PARKED_KEYS
+from app.http.access import requires
 from projections.queries import ParkedKeyList, ProjectionList, ProjectionQueries
 
 _TAGS = ["Projections"]
@@ -19,12 +20,22 @@ Limit = Annotated[
 def projection_routes(projections: ProjectionQueries) -> list[HTTPRouteHandler]:
     """The routes of what is told of projections."""
 
-    @get("/v1/projections", tags=_TAGS, summary="List the projections")
+    @get(
+        "/v1/projections",
+        opt=requires("projections:admin"),
+        tags=_TAGS,
+        summary="List the projections",
+    )
     async def list_projections() -> ProjectionList:
         """How far each read model has come, how far behind it is, and what it leaves out."""
         return await projections.all()
 
-    @get("/v1/projections/{name:str}/parked", tags=_TAGS, summary="List parked keys")
+    @get(
+        "/v1/projections/{name:str}/parked",
+        opt=requires("projections:admin"),
+        tags=_TAGS,
+        summary="List parked keys",
+    )
     async def list_parked_keys(
         *, name: FromPath[str], limit: Limit = MAX_PARKED_KEYS
     ) -> ParkedKeyList:

@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": "serve",
     "projector": "projector",
     "migrate": "migrate",
+    "keys": "keys",
     "projections": "projections",
     "rebuild": "rebuild",
     "import": "import_events",

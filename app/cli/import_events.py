@@ -97,14 +97,11 @@ def command(
     zone = zone_of(timezone, field="--timezone")
     columns = Columns(customer, type_, occurred_at, id_)
     secret = read_secret(settings)
-    intake = Intake(
-        catalogue=CATALOGUE,
-        secret=secret,
-        source=check_id(source, field="--source"),
-        clock=system_clock,
-    )
+    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
     # All that one import records is one chain of causes.
-    metadata = Metadata(correlation_id=str(new_event_id()))
+    metadata = Metadata(
+        correlation_id=str(new_event_id()), source=check_id(source, field="--source")
+    )
     row_events = RowEvents(columns, zone, intake, secret, metadata)
     sys.exit(uvloop.run(_import(settings, file, columns, row_events)))
 

@@ -41,6 +41,7 @@ OURS = (sys.executable, "-P", "-m", "app")
     *STORE,
     "read_database_url",
     "secret",
+    "environment",
     "host",
     "port",
     "workers",

@@ -3,18 +3,22 @@
 import asyncio
 import signal
 import sys
+from typing import Any
 
 import aiohttp
 import rich_click as click
 import uvloop
 from yarl import URL
 
+from app.cli.options import settings_of, settings_options
+from app.cli.own_key import key_for_calls
 from app.cli.simulation_display import SimulationDisplay
 from app.simulation.client import Client
 from app.simulation.play import play
 from app.simulation.story import Story
 from app.simulation.tally import Tally
 
+ACTOR = "simulate"
 DEFAULT_DURATION_S = 15.0
 MAX_CUSTOMERS = 100_000
 MAX_EVENTS_PER_S = 10_000
@@ -76,6 +80,7 @@ def _checked_url(_context: click.Context, _option: click.Parameter, value: str) 
     show_default=True,
     help="Which crowd it is; another seed is another one.",
 )
+@settings_options("api_key", "data_dir", "schema", "secret", "environment")
 def command(
     url: str,
     customers: int,
@@ -84,6 +89,7 @@ def command(
     events: int | None,
     duration: float | None,
     seed: int,
+    **options: Any,
 ) -> None:
     """Play a believable crowd of customers against a running API, to have something to look at.
 
@@ -98,18 +104,23 @@ def command(
     if events is None:
         seconds = DEFAULT_DURATION_S if duration is None else duration
         events = round(seconds * events_per_s)
+    key = key_for_calls(settings_of(options), ACTOR)
     tally = Tally()
     with SimulationDisplay(tally, url):
-        stopped = uvloop.run(_play(Story(seed, customers), url, tally, events, events_per_s))
+        playing = _play(Story(seed, customers), url, key, tally, events=events, per_s=events_per_s)
+        stopped = uvloop.run(playing)
     if stopped:
         sys.exit(STOPPED_STATUS + stopped)
     sys.exit(1 if tally.outcomes["rejected"] else 0)
 
 
-async def _play(story: Story, url: str, tally: Tally, events: int, per_s: float) -> int:
+async def _play(
+    story: Story, url: str, key: str, tally: Tally, *, events: int, per_s: float
+) -> int:
     """Play; the signal that ended it before its time, or 0."""
     stopped: list[int] = []
-    async with aiohttp.ClientSession() as session:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
         playing = asyncio.create_task(
             play(story, Client(session, url), tally, live_messages=events, per_s=per_s)
         )

@@ -17,11 +17,14 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
-from app.bootstrap import PROJECTION_NAMES
+from app.bootstrap import PROJECTION_NAMES, opened_keys
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
+from app.kernel.event import Metadata
+from app.kernel.ids import new_event_id
+from app.kernel.principal import EVERYTHING
 from app.logs import configure_logs
 from app.migrate import upgrade
 from app.running import database_of
@@ -30,6 +33,8 @@ from app.settings import Settings
 from app.supervisor import ChildSpec, Supervisor, listen
 
 PROBE_TIMEOUT_S = 2.0
+ACTOR = "up"
+FIRST_KEY_NAME = "default"
 
 
 @click.command
@@ -37,6 +42,7 @@ PROBE_TIMEOUT_S = 2.0
     *STORE,
     "read_database_url",
     "secret",
+    "environment",
     "host",
     "port",
     "workers",
@@ -135,13 +141,23 @@ def _url(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _greet(settings: Settings, database: Database, url: str) -> None:
-    with psycopg.connect(database.conninfo()) as connection:
-        row = connection.execute("SELECT EXISTS (SELECT FROM events)").fetchone()
-    text = GREETING.format(url=url)
-    if settings.database_url is None and row == (False,):
-        text += OFFER.format(program=_program(), url=url)
+async def _greet(settings: Settings, database: Database, url: str) -> None:
+    key = await _first_key(settings, database)
+    text = GREETING.format(url=url, key=key or "$TIDINGS_API_KEY")
+    if key:
+        text = FIRST_KEY.format(key=key) + text + OFFER.format(program=_program(), url=url)
     Console(highlight=False, soft_wrap=True).print(text, markup=True)
+
+
+async def _first_key(settings: Settings, database: Database) -> str | None:
+    """A key that may do everything, on an embedded store that has none yet."""
+    if settings.database_url is not None:
+        return None
+    async with opened_keys(settings, database) as keys:
+        if await keys.all():
+            return None
+        metadata = Metadata(correlation_id=str(new_event_id()), actor=ACTOR)
+        return (await keys.create(FIRST_KEY_NAME, [EVERYTHING], None, metadata)).key
 
 
 def _program() -> str:
@@ -157,10 +173,15 @@ GREETING = """
 [bold]Tidings is up[/] at [bold]{url}[/], documented at {url}/docs
 
 Record an event:
-  curl {url}/v1/events -H 'Content-Type: application/json' \\
+  curl {url}/v1/events -H "Authorization: Bearer {key}" \\
+    -H 'Content-Type: application/json' \\
     -d '{{"type": "Product Added", "customer_id": "ann", "data": {{"sku": "A-7"}}}}'
 Read the customer's timeline:
-  curl {url}/v1/customers/ann/timeline
+  curl {url}/v1/customers/ann/timeline -H "Authorization: Bearer {key}"
+"""
+FIRST_KEY = """
+The store's first API key, which may do everything and is shown this once:
+  export TIDINGS_API_KEY={key}
 """
 OFFER = """
 The store is empty. For a crowd of customers to look at:

@@ -81,6 +81,13 @@ class EventStore(Protocol):
         """Events of the log after a position (exclusive), ascending; some customers' if given."""
         ...
 
+    async def read_category(self, category: str, *, limit: int) -> Sequence[RecordedEvent]:
+        """Events of every stream of a category, such as ``order``, by stream and version.
+
+        For categories that hold little: there is no reading on from where one call stopped.
+        """
+        ...
+
     async def head(self) -> int:
         """The last position of the log; 0 when it is empty."""
         ...

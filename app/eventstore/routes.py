@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from app.eventstore.port import EventStore
+from app.http.access import requires
 from app.http.parameters import OptionalPosition
 from app.kernel.errors import InvalidInput, NotFound, PositionBeyondHead
 from app.kernel.event import RecordedEvent
@@ -44,7 +45,7 @@ async def check_recorded(store: EventStore, min_position: int | None) -> None:
 def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
     """``GET /v1/events`` and ``GET /v1/streams/{stream}``."""
 
-    @get("/v1/events", tags=["Events"], summary="Read the log")
+    @get("/v1/events", opt=requires("events:read"), tags=["Events"], summary="Read the log")
     async def read_events(
         after: OptionalPosition = None,
         limit: Limit = 100,
@@ -56,7 +57,12 @@ def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
         more = len(events) == limit
         return EventPage(events, str(events[-1].position) if more else None)
 
-    @get("/v1/streams/{stream:str}", tags=["Events"], summary="Read a stream")
+    @get(
+        "/v1/streams/{stream:str}",
+        opt=requires("events:read"),
+        tags=["Events"],
+        summary="Read a stream",
+    )
     async def read_stream(
         stream: FromPath[str],
         cursor: FromQuery[str | None] = None,

@@ -99,3 +99,11 @@ identities = Table(
     Column("anonymous_id", Text(collation="C")),
     UniqueConstraint("kind", "digest"),
 )
+
+# When each API key was last used, to some seconds: too often changed to be an event.
+api_key_uses = Table(
+    "api_key_uses",
+    metadata,
+    Column("key_id", Text(collation="C"), primary_key=True),
+    Column("used_at", DateTime(timezone=True), nullable=False),
+)

@@ -7,6 +7,7 @@ from typing import cast
 from litestar import Litestar
 from litestar.types import ControllerRouterHandler
 
+from app.http.access import Access, Gate, check_declared
 from app.http.asgi import App
 from app.http.direct import DirectRoutes
 from app.http.docs import documentation_routes
@@ -25,17 +26,21 @@ def create_app(
     *,
     version: str,
     metrics: Metrics,
+    gate: Gate,
     direct_routes: Mapping[tuple[str, str], App] | None = None,
     health_checks: Mapping[str, HealthCheck] | None = None,
     lifespan: Sequence[Lifespan] = (),
 ) -> App:
     """An ASGI app that serves the routes, with health, metrics and documentation.
 
+    Raises `LookupError` for a route that does not say whom the gate is to let in.
+
     A direct route is served before the framework, whatever else has its method and path; a handler
     of the same method and path among the route handlers documents it. Handlers of commands that say
     so are served directly too (`app.http.direct`). `lifespan` holds what lives
     as long as the app: entered in order at startup, left in reverse order.
     """
+    access = Access(gate)
     litestar = Litestar(
         [
             *route_handlers,
@@ -45,14 +50,17 @@ def create_app(
         ],
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY_BYTES,
+        guards=[access.guard],
         before_request=refuse_unknown_parameters,
         exception_handlers={Exception: answer_with_problem},
         lifespan=lifespan,
         openapi_config=None,  # its routes would answer unknown paths with a page of their own
         logging_config=None,
     )
+    check_declared(litestar)
     return Front(
         cast(App, litestar),
+        access=access,
         direct_routes=DirectRoutes(direct_routes or {}, litestar),
         metrics=RequestMetrics(metrics),
     )

@@ -3,6 +3,7 @@
 from msgspec import Struct
 from uuid_utils import uuid7
 
+from app.http.access import principal_of
 from app.http.asgi import AnyScope, Scope
 from app.kernel.errors import InvalidInput
 from app.kernel.event import Metadata
@@ -35,27 +36,21 @@ def context_of(scope: AnyScope) -> RequestContext:
     return context
 
 
-def metadata_of(
-    scope: AnyScope,
-    *,
-    actor: str | None = None,
-    source: str | None = None,
-    fingerprint: str | None = None,
-) -> Metadata:
-    """What events that this request causes say about where they come from.
+def metadata_of(scope: AnyScope) -> Metadata:
+    """What events that this request causes say about where they come from, and from whom.
 
     Raises `InvalidInput` when X-Correlation-Id or X-Causation-Id is not 1 to 200 printable ASCII
     characters. Without X-Correlation-Id, the request begins a chain of its own.
     """
     context = context_of(scope)
     headers = context.headers
+    principal = principal_of(scope)
     return Metadata(
         correlation_id=_id_header(headers, b"x-correlation-id") or context.request_id,
         causation_id=_id_header(headers, b"x-causation-id"),
-        actor=actor,
-        source=source,
+        actor=principal.actor,
+        source=principal.owner,
         request_id=context.request_id,
-        fingerprint=fingerprint,
     )
 
 

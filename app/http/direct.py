@@ -6,8 +6,8 @@ a command itself does.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -16,6 +16,7 @@ from litestar.types import Receive as AnyReceive
 from litestar.types import Scope as AnyScope
 from litestar.types import Send as AnySend
 
+from app.http.access import Permission, permission_of
 from app.http.asgi import App, Receive, Scope, Send
 from app.http.request import JsonRequest
 
@@ -27,37 +28,59 @@ the id and the body as `data`, and answers with an ASGI application.
 _COMMAND_PATH = re.compile(r"(/.+/)\{(\w+)\}(/[^/{}]+)")
 
 
+class DirectRoute(NamedTuple):
+    """Whoever answers, and who may ask."""
+
+    app: App
+    permission: Permission
+
+
 class DirectRoutes:
     """What answers without the framework, by method and path."""
 
     def __init__(self, exact: Mapping[tuple[str, str], App], framework: Litestar) -> None:
-        """Take applications for exact paths, and the framework's handlers that say `DIRECT`."""
-        self._exact = {(method, path.encode()): app for (method, path), app in exact.items()}
-        self._commands: dict[bytes, _Command] = {}
-        for route in framework.routes:
-            if isinstance(route, HTTPRoute) and "POST" in route.route_handler_map:
-                handler, _ = route.route_handler_map["POST"]
-                if handler.opt.get(DIRECT):
-                    command = _Command(route.path_format, handler)
-                    self._commands[command.key] = command
+        """Take applications for exact paths, and the framework's handlers that say `DIRECT`.
 
-    def find(self, scope: Scope) -> App | None:
+        The framework has a handler for each of the exact paths too, which says who may call it;
+        without one, `LookupError`.
+        """
+        self._exact: dict[tuple[str, bytes], DirectRoute] = {}
+        self._commands: dict[bytes, _Command] = {}
+        for path, method, handler in _handlers_of(framework):
+            if app := exact.get((method, path)):
+                self._exact[method, path.encode()] = DirectRoute(app, permission_of(handler))
+            if handler.opt.get(DIRECT):
+                command = _Command(path, handler)
+                self._commands[command.key] = command
+        if len(self._exact) < len(exact):
+            raise LookupError("a direct route has no handler that says who may call it")
+
+    def find(self, scope: Scope) -> DirectRoute | None:
         """Whoever answers the request, whose route's template and parameters are noted; or None."""
         raw_path: bytes = scope["raw_path"]
         if scope["query_string"] or b"%" in raw_path:
             return None
-        if app := self._exact.get((scope["method"], raw_path)):
+        if exact := self._exact.get((scope["method"], raw_path)):
             scope["path_template"] = scope["path"]
-            return app
+            return exact
         if scope["method"] != "POST":
             return None
         head, _, name = raw_path.rpartition(b"/")
         collection, _, thing_id = head.rpartition(b"/")
         command = self._commands.get(b"%b//%b" % (collection, name)) if thing_id else None
-        if command is not None:
-            scope["path_template"] = command.template
-            scope["path_params"] = {command.parameter: thing_id.decode("ascii")}
-        return command
+        if command is None:
+            return None
+        scope["path_template"] = command.template
+        scope["path_params"] = {command.parameter: thing_id.decode("ascii")}
+        return command.route
+
+
+def _handlers_of(framework: Litestar) -> Iterator[tuple[str, str, HTTPRouteHandler]]:
+    """Path, method and handler of each of the framework's routes."""
+    for route in framework.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                yield route.path_format, str(method), handler
 
 
 class _Command:
@@ -70,6 +93,7 @@ class _Command:
         before, self.parameter, after = found.groups()
         self.template = template
         self.key = (before + after).encode()
+        self.route = DirectRoute(self, permission_of(handler))
         self._handler = handler
         self._call = cast(Callable[..., Awaitable[App]], handler.fn)
 

@@ -18,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 from litestar.types import ControllerRouterHandler
 
+from app.http.access import PUBLIC
 from app.http.docs_page import documentation_page
 from app.http.examples import Document
 from app.http.openapi import openapi_document
@@ -32,11 +33,11 @@ def documentation_routes(
     def document() -> Document:
         return openapi_document(route_handlers, version=version)
 
-    @get("/openapi.json", include_in_schema=False, sync_to_thread=True)
+    @get("/openapi.json", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
     def show_openapi() -> Response[bytes]:
         return Response(msgspec.json.encode(document()), media_type="application/json")
 
-    @get("/docs", include_in_schema=False, sync_to_thread=True)
+    @get("/docs", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
     def show_documentation(request: Request[Any, Any, Any]) -> Response[str]:
         style, script = _asset("docs.css"), _asset("docs.js")
         page = documentation_page(
@@ -45,7 +46,7 @@ def documentation_routes(
         headers = {"Content-Security-Policy": _content_security_policy(style, script)}
         return Response(page, media_type="text/html", headers=headers)
 
-    @get("/", include_in_schema=False, sync_to_thread=False)
+    @get("/", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
     def lead_to_documentation() -> Redirect:
         return Redirect("/docs")
 

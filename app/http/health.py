@@ -8,6 +8,7 @@ import structlog
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from app.http.access import PUBLIC
 from app.kernel.errors import TidingsError
 
 HealthCheck = Callable[[], Awaitable[None]]
@@ -21,11 +22,11 @@ _log = structlog.get_logger("tidings.health")
 def health_routes(checks: Mapping[str, HealthCheck]) -> list[HTTPRouteHandler]:
     """``GET /health/live``, and ``GET /health/ready``, which asks each check."""
 
-    @get("/health/live", include_in_schema=False, sync_to_thread=False)
+    @get("/health/live", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
     def show_live() -> dict[str, str]:
         return {"status": "live"}
 
-    @get("/health/ready", include_in_schema=False)
+    @get("/health/ready", opt=PUBLIC, include_in_schema=False)
     async def show_ready() -> Response[dict[str, object]]:
         states = await asyncio.gather(*(_state(name, check) for name, check in checks.items()))
         is_ready = all(state == "ok" for state in states)

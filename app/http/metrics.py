@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from app.http.access import PUBLIC
+
 SHARED_DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -102,7 +104,7 @@ class RequestMetrics:
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
     """``GET /metrics``."""
 
-    @get("/metrics", include_in_schema=False, sync_to_thread=True)
+    @get("/metrics", opt=PUBLIC, include_in_schema=False, sync_to_thread=True)
     def show_metrics() -> Response[bytes]:
         return Response(metrics.exposition(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
 

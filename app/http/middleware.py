@@ -7,6 +7,7 @@ from time import perf_counter
 
 import structlog
 
+from app.http.access import Access
 from app.http.asgi import App, Message, Receive, Scope, Send, respond
 from app.http.context import open_context
 from app.http.direct import DirectRoutes
@@ -27,9 +28,12 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Front:
     """Stands before the framework; what fails outside the framework it answers with a problem."""
 
-    def __init__(self, app: App, *, direct_routes: DirectRoutes, metrics: RequestMetrics) -> None:
-        """Wrap the app, and serve the direct routes in its place."""
+    def __init__(
+        self, app: App, *, access: Access, direct_routes: DirectRoutes, metrics: RequestMetrics
+    ) -> None:
+        """Wrap the app, and serve the direct routes in its place, to whom they are for."""
         self._app = app
+        self._access = access
         self._direct_routes = direct_routes
         self._metrics = metrics
         self._log = structlog.get_logger("tidings.access").bind()
@@ -48,7 +52,8 @@ class Front:
             scope = {**scope, "method": "GET"}
             send = _without_body(send)
         try:
-            await self._route(scope)(scope, receive, send)
+            answer = await self._route(scope)
+            await answer(scope, receive, send)
         except Exception as error:
             if exchange.status:
                 raise
@@ -61,10 +66,11 @@ class Front:
         finally:
             self._record(method, scope, exchange, perf_counter() - started_at)
 
-    def _route(self, scope: Scope) -> App:
-        """Whoever answers; raises what `check_target` does."""
+    async def _route(self, scope: Scope) -> App:
+        """Whoever answers; raises what `check_target` and `Access.check` do."""
         if direct_route := self._direct_routes.find(scope):
-            return direct_route
+            await self._access.check(direct_route.permission, scope)
+            return direct_route.app
         check_target(scope)
         return self._app
 

@@ -8,14 +8,28 @@ import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
+from app.http.access import permission_of
 from app.http.examples import Document, example_of
 from app.http.problems import MEDIA_TYPE, Problem
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
 _JSON = "application/json"
+_SECURITY_SCHEMES = {
+    "ApiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, such as `tdg_live_3kTMd1AqzX0b_…`.",
+    },
+    "ApiKeyAsUserName": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "An API key as the user name; the password is not looked at.",
+    },
+}
 
 
 def openapi_document(
@@ -40,6 +54,9 @@ def openapi_document(
         raise ValueError(f"operations share the names {', '.join(sorted(repeated))}")
     for path, method, operation in operations(document):
         _complete(operation, path, method, document)
+    for route in app.routes:
+        if isinstance(route, HTTPRoute) and route.path_format in document["paths"]:
+            _tell_scopes(route, document)
     return document
 
 
@@ -75,6 +92,7 @@ def _add_components(components: dict[str, Any]) -> None:
             },
         }
     }
+    components["securitySchemes"] = _SECURITY_SCHEMES
     components["parameters"] = {
         "CorrelationId": _header("X-Correlation-Id", "What chain of causes this belongs to."),
         "CausationId": _header("X-Causation-Id", "What caused this."),
@@ -109,6 +127,15 @@ def _complete(operation: dict[str, Any], path: str, method: str, document: Docum
         media = part.get("content", {}).get(_JSON)
         if media and "example" not in media and "examples" not in media:
             media["example"] = example_of(media["schema"], document)
+
+
+def _tell_scopes(route: HTTPRoute, document: Document) -> None:
+    """Say what each operation of a route takes (OpenAPI 3.1, security requirement)."""
+    for method, (handler, _) in route.route_handler_map.items():
+        operation = document["paths"][route.path_format].get(str(method).lower())
+        scope = permission_of(handler).scope
+        if operation and scope:
+            operation["security"] = [{name: [scope]} for name in _SECURITY_SCHEMES]
 
 
 def _summarise(operation: dict[str, Any]) -> None:

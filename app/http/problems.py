@@ -6,6 +6,7 @@ import structlog
 from msgspec import Struct, structs
 from msgspec.json import Encoder
 
+from app.http.access import Forbidden, Unauthenticated
 from app.http.asgi import AnyScope
 from app.http.context import context_of
 from app.kernel import errors
@@ -14,6 +15,8 @@ from app.kernel.errors import InvalidInput, TidingsError
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tidings:problem:"
 RETRY_AFTER_SECONDS = 1
+CHALLENGE = 'Bearer realm="tidings", Basic realm="tidings", charset="UTF-8"'
+"""How to authenticate (RFC 9110, section 11.6.1)."""
 
 
 class FieldError(Struct, frozen=True):
@@ -56,6 +59,8 @@ _STATUS: Mapping[type[TidingsError], int] = {
     InvalidInput: 400,
     errors.UnstorableValue: 400,
     errors.PositionBeyondHead: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
     errors.Refused: 409,
@@ -134,6 +139,8 @@ def answer_to(error: Exception, scope: AnyScope) -> Answer:
     headers = {"Content-Type": MEDIA_TYPE}
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = error.allowed
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = CHALLENGE
     if problem.status == _STATUS[errors.StoreUnavailable]:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     body = _encoder.encode(structs.replace(problem, request_id=request_id))

@@ -1,6 +1,5 @@
 """Commands as they come over HTTP: in whose name, under which key, at which version."""
 
-from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -13,14 +12,13 @@ from msgspec.json import Encoder
 
 from app.eventstore.execute import Executed, Executor, IdempotencyKey, Step
 from app.eventstore.port import AppendedEvent
+from app.http.access import principal_of, requires
 from app.http.asgi import Receive, Scope, Send, respond
 from app.http.conditional import etag, expected_version
 from app.http.context import idempotency_key, metadata_of
 from app.http.direct import DIRECT
 from app.kernel.fingerprint import fingerprint
-
-DEFAULT_SOURCE = "default"
-"""Whose idempotency keys they are, as long as requests come without credentials."""
+from app.kernel.principal import ScopeName
 
 MAX_COMMAND_BYTES = 64 * 1024
 """Of a command's body: as many as an event that a service sends may have."""
@@ -47,11 +45,10 @@ _EXECUTED = Executed(
 class Commands:
     """Runs the commands of HTTP requests."""
 
-    def __init__(self, executor: Executor, secret: bytes, source: str = DEFAULT_SOURCE) -> None:
-        """Take what executes commands, the store's secret, and whose idempotency keys they are."""
+    def __init__(self, executor: Executor, secret: bytes) -> None:
+        """Take what executes commands, and the store's secret."""
         self._executor = executor
         self._secret = secret
-        self._source = source
 
     async def run(self, request: Request[Any, Any, Any], *steps: Step[Any]) -> ASGIApp:
         """Execute the steps as the request's headers ask, and answer with what was recorded.
@@ -60,7 +57,7 @@ class Commands:
         """
         executed = await self._executor.execute(
             *steps,
-            metadata=metadata_of(request.scope, source=self._source),
+            metadata=metadata_of(request.scope),
             key=await self._key(request),
             expected_version=expected_version(request.scope),
         )
@@ -72,7 +69,7 @@ class Commands:
             return None
         path = request.scope["path"]
         mark = fingerprint(self._secret, request.method, path, await request.body())
-        return IdempotencyKey(self._source, key, mark)
+        return IdempotencyKey(principal_of(request.scope).owner, key, mark)
 
 
 def _answer(body: bytes, version: int) -> ASGIApp:
@@ -85,19 +82,21 @@ def _answer(body: bytes, version: int) -> ASGIApp:
     return cast(ASGIApp, answer)
 
 
-command = partial(
-    post,
-    opt={DIRECT: True},
-    status_code=200,
-    request_max_body_size=MAX_COMMAND_BYTES,
-    responses={
-        200: ResponseSpec(
-            Executed,
-            generate_examples=False,
-            description="What was recorded, now or by the request that this one repeats; no event "
-            "when there was nothing to do. `ETag` is the stream's version.",
-            examples=[Example(summary="One event was recorded", value=to_builtins(_EXECUTED))],
-        )
-    },
-)
-"""Declares the route of a command, whose handler answers with `Commands.run`."""
+def command(path: str, *, scope: ScopeName, **options: Any) -> post:
+    """Declares the route of a command, whose handler answers with `Commands.run`."""
+    return post(
+        path,
+        opt={DIRECT: True, **requires(scope)},
+        status_code=200,
+        request_max_body_size=MAX_COMMAND_BYTES,
+        responses={
+            200: ResponseSpec(
+                Executed,
+                generate_examples=False,
+                description="What was recorded, now or by the request that this one repeats; no "
+                "event when there was nothing to do. `ETag` is the stream's version.",
+                examples=[Example(summary="One event was recorded", value=to_builtins(_EXECUTED))],
+            )
+        },
+        **options,
+    )

@@ -74,7 +74,7 @@ class Client:
     def __init__(
         self, session: aiohttp.ClientSession, url: str, retry_seconds: float = RETRY_SECONDS
     ) -> None:
-        """The session is the caller's to close. Nothing is sent yet."""
+        """The session is the caller's to close, and sends the API key. Nothing is sent yet."""
         self._session = session
         self._url = url.rstrip("/")
         self._retry_seconds = retry_seconds

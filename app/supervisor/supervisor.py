@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from asyncio import FIRST_COMPLETED, Future
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,10 +28,10 @@ class Supervisor:
         self._drain_seconds = drain_seconds
         self._tiers: list[list[Keeper]] = []
 
-    async def run(self, on_started: Callable[[], object] = lambda: None) -> int:
+    async def run(self, on_started: Callable[[], Awaitable[object]] | None = None) -> int:
         """Run until SIGTERM, SIGINT or SIGHUP; a second one ends everything at once.
 
-        Needs the main thread. `on_started` is called when all are ready. Children die with this
+        Needs the main thread. `on_started` is awaited when all are ready. Children die with this
         process even if it is killed.
 
         Returns:
@@ -46,8 +46,8 @@ class Supervisor:
                 for specs in self._specs:
                     self._tiers.append([Keeper(spec) for spec in specs])
                     await self._until(told, [keeper.ready for keeper in self._tiers[-1]])
-                if not told.done():
-                    on_started()
+                if on_started and not told.done():
+                    await on_started()
                 await self._until(told, [told])
             finally:
                 await self._drain()

@@ -6,6 +6,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
+from app.http.access import requires
 from app.http.parameters import calendar_day
 from projections.activity_counts.queries import (
     ActivityCountFilter,
@@ -34,7 +35,12 @@ Kind = Annotated[
 def activity_count_routes(counts: ActivityCounts) -> list[HTTPRouteHandler]:
     """The route of the query of activity counts."""
 
-    @get("/v1/activity-counts", tags=["Events"], summary="Count events by day, type and kind")
+    @get(
+        "/v1/activity-counts",
+        opt=requires("timeline:read"),
+        tags=["Events"],
+        summary="Count events by day, type and kind",
+    )
     async def read_activity_counts(
         *,
         from_: From = None,

@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
+from app.http.access import requires
 from app.http.conditional import etag
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import MAX_ID_CHARACTERS, check_id
@@ -64,7 +65,12 @@ def customer_query_routes(
 ) -> list[HTTPRouteHandler]:
     """The routes of the queries of customers."""
 
-    @get("/v1/customers/{customer_id:str}", tags=_TAGS, summary="Read a customer")
+    @get(
+        "/v1/customers/{customer_id:str}",
+        opt=requires("customers:read", own="customer_id"),
+        tags=_TAGS,
+        summary="Read a customer",
+    )
     async def read_customer(
         *, customer_id: FromPath[str], min_position: MinPosition = None, as_of: AsOf = None
     ) -> Response[Customer]:
@@ -78,7 +84,7 @@ def customer_query_routes(
         headers = {"ETag": etag(customer.version)} if then is None else {}
         return Response(customer, headers=headers)
 
-    @get("/v1/customers", tags=_TAGS, summary="Find customers")
+    @get("/v1/customers", opt=requires("customers:read"), tags=_TAGS, summary="Find customers")
     async def find_customers(
         *,
         id_prefix: IdPrefix = None,

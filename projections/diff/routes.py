@@ -6,6 +6,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
+from app.http.access import requires
 from app.kernel.ids import check_id
 from projections.diff.queries import Diff, Diffs
 from projections.parameters import moment
@@ -24,7 +25,12 @@ To = Annotated[str, QueryParameter(name="to", description="The same; not earlier
 def diff_routes(diffs: Diffs) -> list[HTTPRouteHandler]:
     """The route of the query."""
 
-    @get("/v1/customers/{customer_id:str}/diff", tags=["Customers"], summary="Compare a customer")
+    @get(
+        "/v1/customers/{customer_id:str}/diff",
+        opt=requires("timeline:read"),
+        tags=["Customers"],
+        summary="Compare a customer",
+    )
     async def compare_customer(*, customer_id: FromPath[str], from_: From, to: To) -> Diff:
         """What changed of a customer between two moments, and what was recorded meanwhile.
 

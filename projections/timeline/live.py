@@ -13,6 +13,7 @@ from litestar.types import ASGIApp
 
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.port import EventStore
+from app.http.access import requires
 from app.http.live import LiveEvent, LiveStream, Subscription, last_event_id
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind
 from app.kernel.event import RecordedEvent
@@ -116,6 +117,7 @@ def live_timeline_routes(live: LiveTimelines, closing: asyncio.Event) -> list[HT
 
     @get(
         "/v1/customers/{customer_id:str}/timeline/live",
+        opt=requires("timeline:read", own="customer_id"),
         tags=["Customers"],
         summary="Follow a customer's timeline",
         media_type="text/event-stream",

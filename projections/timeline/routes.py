@@ -6,6 +6,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
+from app.http.access import requires
 from app.http.parameters import instant
 from app.kernel.ids import check_id
 from projections.as_of import PastModels
@@ -37,6 +38,7 @@ def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHan
 
     @get(
         "/v1/customers/{customer_id:str}/timeline",
+        opt=requires("timeline:read", own="customer_id"),
         tags=["Customers"],
         summary="Read a customer's timeline",
     )

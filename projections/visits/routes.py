@@ -4,6 +4,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from app.http.access import requires
 from app.kernel.ids import check_id
 from projections.paging import DEFAULT_LIMIT
 from projections.parameters import Cursor, Limit, MinPosition
@@ -15,6 +16,7 @@ def visit_routes(visits: Visits) -> list[HTTPRouteHandler]:
 
     @get(
         "/v1/customers/{customer_id:str}/visits",
+        opt=requires("timeline:read", own="customer_id"),
         tags=["Customers"],
         summary="Read a customer's visits",
     )

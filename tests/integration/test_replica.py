@@ -17,6 +17,7 @@ from app.bootstrap import opened_api
 from app.eventstore.database import Database
 from app.eventstore.replica import opened_replica
 from app.kernel.errors import InvalidInput, PositionBeyondHead, ReadModelBehind, WrongReplica
+from app.secret import SECRET_FILE
 from app.settings import Settings, read_settings
 from projections.generations import GenerationRow, drop
 from projections.reading import QUERY_SETTINGS, ReadModels, compiled
@@ -24,6 +25,7 @@ from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
 from projections.timeline.tables import TimelineTables
+from tests.fixtures.access import accept
 from tests.fixtures.api import Api, api_of
 from tests.fixtures.listener import Listener
 from tests.fixtures.replica import Replica, running_replica
@@ -267,6 +269,7 @@ async def test_writes_are_read_over_http_from_a_replica_that_stops_and_is_rebuil
         with serving(stage, replica, tmp_path) as url:
             async with api_of(url) as api:
                 await until(is_ready)
+                accept(stage.database, (tmp_path / SECRET_FILE).read_bytes())
                 assert [await recorded_and_read(api) for _ in range(3)] == [1, 2, 3]
                 await rebuild(stage.log, TIMELINE, drop_old=True, handover=timedelta(0))
                 assert await recorded_and_read(api) == 4

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.access import AUTHORIZATION, KEY
 from tests.fixtures.tidings_up import TidingsUp, environment, free_port, tidings
 
 TIMEOUT_SECONDS = 120
@@ -34,7 +35,7 @@ def simulate(up: TidingsUp, *options: str) -> subprocess.CompletedProcess[str]:
         tidings("simulate", "--url", up.url, *options),
         capture_output=True,
         text=True,
-        env=environment(),
+        env=environment(api_key=KEY),
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
@@ -49,7 +50,7 @@ def counts(output: str) -> list[int]:
 def read(up: TidingsUp, path: str) -> Any:
     connection = HTTPConnection("127.0.0.1", up.port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": AUTHORIZATION})
         answer = connection.getresponse()
         assert answer.status == 200, answer.read()
         return json.load(answer)
@@ -102,7 +103,7 @@ def test_ctrl_c_ends_it_with_the_summary(up: TidingsUp) -> None:
             "simulate", "--url", up.url, "--seed", "2", "--events-per-s", "200", "--duration", "999"
         ),
         stdout=subprocess.PIPE,
-        env=environment(),
+        env=environment(api_key=KEY),
         text=True,
     )
     try:

@@ -43,10 +43,12 @@ def child(name, *more, **spec):
     return ChildSpec(name=name, argv=argv, **spec)
 def started(name):
     return lambda: f"{name} starts" in (FOLDER / "log").read_text().splitlines()
+async def all_started():
+    print("all started", flush=True)
 def run(*tiers, **options):
     try:
         supervisor = Supervisor(tiers, **options)
-        sys.exit(asyncio.run(supervisor.run(lambda: print("all started", flush=True))))
+        sys.exit(asyncio.run(supervisor.run(all_started)))
     except ChildFailed as error:
         sys.exit(f"failed: {error}")
 """

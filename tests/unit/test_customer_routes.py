@@ -18,6 +18,7 @@ from app.modules.customers.events import REGISTERED
 from app.modules.customers.routes import customer_routes
 from app.security.commands import MAX_COMMAND_BYTES, Commands
 from tests.controls import customers as anna
+from tests.fixtures.access import ANYBODY, OpenGate
 from tests.fixtures.identities import InMemoryIdentities
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +51,7 @@ async def api() -> AsyncIterator[Api]:
     store = InMemoryEventStore()
     executor = Executor(store, Codec(EventCatalogue(REGISTERED)))
     routes = customer_routes(Commands(executor, b"secret"), InMemoryIdentities())
-    app: Any = create_app(routes, version="0", metrics=Metrics())
+    app: Any = create_app(routes, version="0", metrics=Metrics(), gate=OpenGate())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         yield Api(http, store)
@@ -221,6 +222,7 @@ async def test_where_a_command_came_from_stands_in_the_events_metadata(api: Api)
     assert msgspec.json.decode(event.metadata) == {
         "correlation_id": "chain-1",
         "causation_id": "cause-1",
+        "actor": ANYBODY.actor,
         "source": "default",
         "request_id": "request-1",
     }

@@ -41,7 +41,7 @@ def api() -> Api:
 
 def endpoint_of(store: InMemoryEventStore) -> EventsEndpoint:
     catalogue = EventCatalogue(REGISTERED)
-    intake = Intake(catalogue=catalogue, secret=b"s" * 32, source="default", clock=lambda: NOW)
+    intake = Intake(catalogue=catalogue, secret=b"s" * 32, clock=lambda: NOW)
     return EventsEndpoint(store, intake)
 
 

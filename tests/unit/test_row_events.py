@@ -30,8 +30,8 @@ def importer(
     columns: Columns = COLUMNS, *, zone: str = "UTC", source: str = "import", secret: bytes = b"s"
 ) -> RowEvents:
     clock: Clock = lambda: NOON  # noqa: E731 - a clock that stands still
-    intake = Intake(catalogue=EventCatalogue(REGISTERED), secret=secret, source=source, clock=clock)
-    metadata = Metadata(correlation_id="import-1")
+    intake = Intake(catalogue=EventCatalogue(REGISTERED), secret=secret, clock=clock)
+    metadata = Metadata(correlation_id="import-1", source=source)
     return RowEvents(columns, zone_of(zone, field="zone"), intake, secret, metadata)
 
 

@@ -96,7 +96,9 @@ def customer_routes(commands: Commands, identities: IdentityIndex) -> list[HTTPR
 
 
 def _profile_routes(commands: Commands) -> list[HTTPRouteHandler]:
-    @command(f"{_PATH}/register", summary="Register a customer", tags=_TAGS)
+    @command(
+        f"{_PATH}/register", scope="customers:write", summary="Register a customer", tags=_TAGS
+    )
     async def register_customer(
         request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[Registration]
     ) -> ASGIApp:
@@ -107,7 +109,12 @@ def _profile_routes(commands: Commands) -> list[HTTPRouteHandler]:
         step = _customer_step(customer_id, Register(check_traits(data.traits)))
         return await commands.run(request, step)
 
-    @command(f"{_PATH}/change-traits", summary="Change traits of a customer", tags=_TAGS)
+    @command(
+        f"{_PATH}/change-traits",
+        scope="customers:write",
+        summary="Change traits of a customer",
+        tags=_TAGS,
+    )
     async def change_traits(
         request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[TraitChanges]
     ) -> ASGIApp:
@@ -119,7 +126,12 @@ def _profile_routes(commands: Commands) -> list[HTTPRouteHandler]:
 
 
 def _consent_routes(commands: Commands) -> list[HTTPRouteHandler]:
-    @command(f"{_PATH}/record-consent", summary="Record a customer's consent", tags=_TAGS)
+    @command(
+        f"{_PATH}/record-consent",
+        scope="customers:write",
+        summary="Record a customer's consent",
+        tags=_TAGS,
+    )
     async def record_consent(
         request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[ConsentSubject]
     ) -> ASGIApp:
@@ -127,7 +139,12 @@ def _consent_routes(commands: Commands) -> list[HTTPRouteHandler]:
         step = _customer_step(customer_id, RecordConsent(data.channel, data.topic))
         return await commands.run(request, step)
 
-    @command(f"{_PATH}/withdraw-consent", summary="Withdraw a customer's consent", tags=_TAGS)
+    @command(
+        f"{_PATH}/withdraw-consent",
+        scope="customers:write",
+        summary="Withdraw a customer's consent",
+        tags=_TAGS,
+    )
     async def withdraw_consent(
         request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[ConsentSubject]
     ) -> ASGIApp:
@@ -139,7 +156,12 @@ def _consent_routes(commands: Commands) -> list[HTTPRouteHandler]:
 
 
 def _link_routes(commands: Commands, identities: IdentityIndex) -> list[HTTPRouteHandler]:
-    @command(f"{_PATH}/link-identity", summary="Link an identity to a customer", tags=_TAGS)
+    @command(
+        f"{_PATH}/link-identity",
+        scope="customers:write",
+        summary="Link an identity to a customer",
+        tags=_TAGS,
+    )
     async def link_identity(
         request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[IdentityValue]
     ) -> ASGIApp:
@@ -155,7 +177,12 @@ def _link_routes(commands: Commands, identities: IdentityIndex) -> list[HTTPRout
             _identity_step(identity_id, ClaimIdentity(customer_id)),
         )
 
-    @command(f"{_PATH}/unlink-identity", summary="Unlink an identity from a customer", tags=_TAGS)
+    @command(
+        f"{_PATH}/unlink-identity",
+        scope="customers:write",
+        summary="Unlink an identity from a customer",
+        tags=_TAGS,
+    )
     async def unlink_identity(
         request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[IdentityValue]
     ) -> ASGIApp:

@@ -93,13 +93,10 @@ _encoder = Encoder()
 class Intake:
     """Turns senders' events into appends, each to its customer's activity stream."""
 
-    def __init__(
-        self, *, catalogue: EventCatalogue, secret: bytes, source: str, clock: Clock
-    ) -> None:
-        """`source` owns the events' ids; the secret keys the fingerprints of what is sent."""
+    def __init__(self, *, catalogue: EventCatalogue, secret: bytes, clock: Clock) -> None:
+        """The secret keys the fingerprints of what is sent."""
         self._catalogue = catalogue
         self._secret = secret
-        self._source = source
         self._clock = clock
 
     def append_of(
@@ -107,8 +104,9 @@ class Intake:
     ) -> Append:
         """The append that records an event, given as one JSON object.
 
-        An event without an id of its own is recognised by `header_key`, or never. Raises
-        `InvalidInput` or `InputTooLarge`, with the field's path from the event's root.
+        The source that the metadata names owns the event's id. An event without an id of its own is
+        recognised by `header_key`, or never. Raises `InvalidInput` or `InputTooLarge`, with the
+        field's path from the event's root.
         """
         check_size(body)
         event = decode_json(_decoder, body)
@@ -129,12 +127,12 @@ class Intake:
         _check_data(event.data)
         key = EventKey("event", _checked_key(event.id)) if event.id is not UNSET else other_key
         new_event = NewEvent(
-            event_id=derived_event_id(self._source, key.kind, key.key, key.ordinal)
+            event_id=derived_event_id(metadata.source or "", key.kind, key.key, key.ordinal)
             if key
             else new_event_id(),
             type=event.type,
             data=event.data,
-            metadata=Raw(_encoder.encode(replace(metadata, source=self._source, fingerprint=mark))),
+            metadata=Raw(_encoder.encode(replace(metadata, fingerprint=mark))),
             customer_id=customer_id,
             occurred_at=None if event.occurred_at is UNSET else self._when(event.occurred_at),
         )

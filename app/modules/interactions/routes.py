@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from msgspec.json import Encoder
 
 from app.eventstore.port import Append, Appended, EventStore
+from app.http.access import requires
 from app.http.asgi import AnyScope, Receive, Scope, Send, respond
 from app.http.context import idempotency_key, metadata_of
 from app.http.problems import Problem, problem_for
@@ -147,6 +148,7 @@ def event_routes(endpoint: EventsEndpoint) -> list[HTTPRouteHandler]:
 
     @post(
         "/v1/events",
+        opt=requires("events:write"),
         tags=["Events"],
         summary="Record what happened",
         status_code=201,

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from app.http.access import PUBLIC
 from app.http.app import create_app
 from app.http.asgi import App, Message, Scope
 from app.http.metrics import Metrics
+from tests.fixtures.access import OpenGate
 
 
 @dataclass
@@ -80,5 +82,8 @@ async def post(app: App, target: str, body: bytes | list[bytes], **headers: str)
 
 
 def app_of(*route_handlers: Any, **options: Any) -> App:
-    """An app with these routes."""
-    return create_app(route_handlers, version="1.2.3", metrics=Metrics(), **options)
+    """An app with these routes; one that does not say who may call it is for everybody."""
+    for handler in route_handlers:
+        handler.opt = PUBLIC | handler.opt
+    gate = options.pop("gate", OpenGate())
+    return create_app(route_handlers, version="1.2.3", metrics=Metrics(), gate=gate, **options)

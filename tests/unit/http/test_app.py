@@ -38,8 +38,13 @@ async def break_down() -> None:
     raise RuntimeError("the password is hunter2")
 
 
-@post("/v1/events")
-async def document_ingestion() -> None:
+@post(["/v1/events", "/v1/down", "/v1/for-ever"])
+async def document_direct_routes() -> None:
+    raise AssertionError("the direct route stands before this")
+
+
+@get("/v1/half")
+async def document_what_breaks_off() -> None:
     raise AssertionError("the direct route stands before this")
 
 
@@ -61,7 +66,7 @@ async def break_off(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 app = app_of(
-    *(show_customer, show_timeline, break_down, document_ingestion),
+    *(show_customer, show_timeline, break_down, document_direct_routes, document_what_breaks_off),
     direct_routes={
         ("POST", "/v1/events"): ingest,
         ("POST", "/v1/down"): ingest_nothing,

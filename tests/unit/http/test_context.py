@@ -7,13 +7,15 @@ import pytest
 from app.http.context import context_of, idempotency_key, metadata_of, open_context
 from app.kernel.errors import InvalidInput
 from app.kernel.event import Metadata
+from app.kernel.principal import Principal
 from tests.unit.http.asking import scope_of
 
 
 def metadata(**headers: str) -> Metadata:
     scope = scope_of(**headers)
     open_context(scope)
-    return metadata_of(scope, source="shop", actor="ada", fingerprint="f")
+    scope["tidings.principal"] = Principal("shop", "key:ada", frozenset())
+    return metadata_of(scope)
 
 
 def key(**headers: str) -> str | None:
@@ -38,7 +40,7 @@ def test_another_request_id_is_replaced_by_a_fresh_one(sent: str | None) -> None
 
 def test_a_request_begins_a_chain_of_its_own() -> None:
     assert metadata(x_request_id="r-1") == Metadata(
-        correlation_id="r-1", actor="ada", source="shop", request_id="r-1", fingerprint="f"
+        correlation_id="r-1", actor="key:ada", source="shop", request_id="r-1"
     )
 
 

@@ -62,10 +62,10 @@ def test_a_larger_crowd_only_adds_people() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_event_is_accepted_by_the_rules_of_intake(seed: int) -> None:
-    intake = Intake(catalogue=CATALOGUE, secret=b"s" * 32, source="test", clock=lambda: NOW)
+    intake = Intake(catalogue=CATALOGUE, secret=b"s" * 32, clock=lambda: NOW)
     for message in told(seed):
         if message.is_event:
-            append = intake.append_of(message.body, Metadata())
+            append = intake.append_of(message.body, Metadata(source="test"))
             (event,) = append.streams[0].events
             assert event.event_id == derived_event_id("test", "event", key_of(message), 0)
 

@@ -1,0 +1,112 @@
+"""Who may call a route: each declares it, and nothing is served that does not.
+
+A route without a declaration is found when the application is made, not when somebody calls it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
+from msgspec import Struct
+
+from app.http.asgi import AnyScope, Scope
+from app.kernel.errors import TidingsError
+from app.kernel.principal import Principal, ScopeName
+
+_PERMISSION = "permission"
+_PRINCIPAL = "tidings.principal"
+
+
+class Unauthenticated(TidingsError):
+    """The request has no valid credential."""
+
+
+class Forbidden(TidingsError):
+    """The credential does not allow this."""
+
+
+class Permission(Struct, frozen=True):
+    """What a route asks of whoever calls it."""
+
+    scope: ScopeName | None
+    """None: nothing, it is for everybody."""
+    own: str | None = None
+    """The path parameter that names the customer for whom a token of that customer will do."""
+
+    def check(self, principal: Principal, path_parameters: Mapping[str, Any]) -> None:
+        """Raise `Forbidden` unless the principal may."""
+        if self.scope is None:
+            return
+        if not principal.may(self.scope):
+            raise Forbidden(f"this takes the scope {self.scope}")
+        if principal.customer_id is not None and (
+            self.own is None or path_parameters.get(self.own) != principal.customer_id
+        ):
+            raise Forbidden("a customer's token is for that customer's own data alone")
+
+
+class Gate(Protocol):
+    """Tells who a request comes from."""
+
+    async def admit(self, scope: AnyScope, /) -> Principal:
+        """The owner of the request's credential. Raises `Unauthenticated`."""
+        ...
+
+
+def requires(scope: ScopeName, *, own: str | None = None) -> dict[str, Any]:
+    """The option (`opt`) of a route that takes a scope; see `Permission`."""
+    return {_PERMISSION: Permission(scope, own)}
+
+
+PUBLIC: dict[str, Any] = {_PERMISSION: Permission(None)}
+"""The option of a route that anybody may call."""
+
+
+def permission_of(handler: BaseRouteHandler) -> Permission:
+    """What a route asks for; `LookupError` when it does not say so.
+
+    The framework's own answers to OPTIONS, the methods that a path knows, are for everybody.
+    """
+    if getattr(handler, "http_methods", None) == {"OPTIONS"}:
+        return Permission(None)
+    permission: Permission | None = handler.opt.get(_PERMISSION)
+    if permission is None:
+        raise LookupError(f"{handler} declares no scope; give it opt=requires(…) or opt=PUBLIC")
+    return permission
+
+
+def check_declared(app: Litestar) -> None:
+    """`LookupError` when a route of the application declares no permission."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                permission_of(handler)
+
+
+class Access:
+    """Lets requests in whose credential allows what they ask for."""
+
+    def __init__(self, gate: Gate) -> None:
+        """Take what knows the credentials."""
+        self._gate = gate
+
+    async def check(self, permission: Permission, scope: Scope) -> None:
+        """Note the principal in the scope. Raises `Unauthenticated` or `Forbidden`."""
+        if permission.scope is not None:
+            principal = scope[_PRINCIPAL] = await self._gate.admit(scope)
+            permission.check(principal, scope.get("path_params", {}))
+
+    async def guard(
+        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    ) -> None:
+        """The same, as a guard of the framework."""
+        await self.check(permission_of(handler), cast(Scope, connection.scope))
+
+
+def principal_of(scope: AnyScope) -> Principal:
+    """Whoever the request comes from; it has been let in."""
+    principal: Principal = scope[_PRINCIPAL]
+    return principal

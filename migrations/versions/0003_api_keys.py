@@ -1,0 +1,24 @@
+"""When API keys were last used; the keys themselves are events."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """None was used yet."""
+    op.create_table(
+        "api_key_uses",
+        sa.Column("key_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key_id", name="api_key_uses_pkey"),
+    )
+
+
+def downgrade() -> None:
+    """Forget when they were used."""
+    op.drop_table("api_key_uses")
