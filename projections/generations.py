@@ -20,6 +20,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from app.eventstore.checkpoints import ensure_checkpoints
 from app.eventstore.database import Connection
+from projections.options import NO_OPTIONS, RebuildOptions, add_options
 from projections.projection import Generation, Projection
 
 BUILDING = "building"
@@ -154,14 +155,31 @@ async def _make_first(connection: Connection, projection: Projection[Any], shard
 
 
 async def next_generation(
-    connection: Connection, projection: Projection[Any], *, shards: int = 1
+    connection: Connection,
+    projection: Projection[Any],
+    *,
+    shards: int = 1,
+    options: RebuildOptions = NO_OPTIONS,
 ) -> Generation[Any]:
-    """The generation being built for this version of the definition; made when there is none."""
+    """The generation being built for this version of the definition; made when there is none.
+
+    The options are kept with it, beside those that it was begun with.
+    """
     async with _locked(connection, projection):
-        for row in await _generations_of(connection, projection):
-            if row.state == BUILDING and row.definition_version == projection.version:
-                return projection.generation(row.generation)
-        return await _create_next(connection, projection, BUILDING, shards)
+        generation = await _being_built(connection, projection)
+        if generation is None:
+            generation = await _create_next(connection, projection, BUILDING, shards)
+        await add_options(connection, generation, options)
+        return generation
+
+
+async def _being_built(
+    connection: Connection, projection: Projection[Any]
+) -> Generation[Any] | None:
+    for row in await _generations_of(connection, projection):
+        if row.state == BUILDING and row.definition_version == projection.version:
+            return projection.generation(row.generation)
+    return None
 
 
 async def scratch_generation(
