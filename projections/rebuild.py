@@ -21,13 +21,12 @@ import structlog
 from app.eventstore.checkpoints import note_error, positions_of
 from app.eventstore.database import Connection
 from app.kernel.errors import Refused
+from projections.dropping import drop, drop_leftovers
 from projections.filling import JOBS, Filling, OnProgress, Throttle, only_work_on
 from projections.generations import (
     DIFFERING,
     READY,
     all_generations,
-    drop,
-    drop_leftovers,
     next_generation,
     point_to,
     pointed_to,

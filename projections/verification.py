@@ -17,12 +17,11 @@ from app.eventstore.database import Connection
 from app.eventstore.parking import parked_keys
 from app.kernel.errors import Refused, TidingsError
 from projections.differences import MAX_NAMED, Chosen, Difference, differences
+from projections.dropping import drop, drop_leftovers
 from projections.filling import JOBS, Filling, OnProgress, Throttle, only_work_on
 from projections.generations import (
     SCRATCH,
     GenerationRow,
-    drop,
-    drop_leftovers,
     pointed_to,
     scratch_generation,
 )

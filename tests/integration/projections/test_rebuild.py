@@ -141,7 +141,7 @@ async def test_the_former_generation_is_dropped_on_request(stage: Stage) -> None
 async def test_a_generation_that_somebody_still_reads_is_left_for_the_next_rebuild(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.generations.MAX_DROP_ATTEMPTS", 1)
+    monkeypatch.setattr("projections.dropping.MAX_DROP_ATTEMPTS", 1)
     await stage.make_first()
     await stage.record(sent("ann"))
     async with await stage.database.connect() as reading, reading.transaction():
