@@ -53,7 +53,7 @@ from projections.status import ProjectionStatus, generation_read, rate_per_s, st
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
-from projections.verification import Comparison, verify
+from projections.verification import Comparison, OnDifferences, verify
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
 
@@ -65,7 +65,7 @@ REBUILD_JOBS = JOBS
 MAX_PROJECTION_SHARDS = MAX_SHARDS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 Verified = Comparison
-"""What `verify_projection` answers; the command line knows no projections."""
+"""What `verify_projection` answers and a rebuild tells; the command line knows no projections."""
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -208,6 +208,8 @@ async def rebuild_projection(
     name: str,
     *,
     on_progress: OnProgress,
+    on_differences: OnDifferences,
+    accept_differences: bool,
     drop_old: bool,
     jobs: int = REBUILD_JOBS,
     throttle: float | None = None,
@@ -217,6 +219,8 @@ async def rebuild_projection(
         _log_of(database),
         projection_named(name),
         on_progress=on_progress,
+        on_differences=on_differences,
+        accept_differences=accept_differences,
         drop_old=drop_old,
         jobs=jobs,
         throttle=throttle,

@@ -11,7 +11,8 @@ from app.eventstore.checkpoints import positions_of
 from app.eventstore.database import Connection, Database
 from app.eventstore.parking import parked_count
 from app.eventstore.wakeups import Wakeups
-from projections.generations import all_generations, drop
+from projections.dropping import drop
+from projections.generations import all_generations
 from projections.projection import Projection
 from projections.projector import Projector
 from projections.session import Log

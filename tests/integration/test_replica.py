@@ -18,7 +18,8 @@ from app.eventstore.database import Database
 from app.eventstore.replica import opened_replica
 from app.kernel.errors import InvalidInput, PositionBeyondHead, ReadModelBehind, WrongReplica
 from app.settings import Settings, read_settings
-from projections.generations import GenerationRow, drop
+from projections.dropping import drop
+from projections.generations import GenerationRow
 from projections.reading import QUERY_SETTINGS, ReadModels, compiled
 from projections.rebuild import rebuild
 from projections.timeline import TIMELINE

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from urllib.parse import quote
 
 import pytest
 
@@ -13,15 +11,13 @@ from app.kernel.errors import Refused
 from projections import filling
 from projections import rebuild as rebuilding
 from projections.filling import Filling, Progress, RebuildRunning, only_work_on
-from projections.generations import BUILDING, READY, all_generations, next_generation
+from projections.generations import BUILDING, READY, all_generations
 from projections.reading import compiled
 from projections.rebuild import rebuild, rollback
-from projections.rebuild_routes import rebuild_routes
-from projections.registry import PROJECTIONS, projection_named
+from projections.registry import PROJECTIONS
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
 from tests.integration.projections.stage import CATALOGUE, Stage, sent, until
-from tests.unit.http.asking import app_of, ask
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +57,10 @@ async def read_generation(stage: Stage) -> int:
 async def entries(stage: Stage, generation: int) -> int:
     [(count,)] = await stage.fetch(f"SELECT count(*) FROM timeline_g{generation}")
     return int(count)
+
+
+async def is_read(stage: Stage, generation: int) -> bool:
+    return await read_generation(stage) == generation
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ async def test_the_former_generation_is_dropped_on_request(stage: Stage) -> None
 async def test_a_generation_that_somebody_still_reads_is_left_for_the_next_rebuild(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.generations.MAX_DROP_ATTEMPTS", 1)
+    monkeypatch.setattr("projections.dropping.MAX_DROP_ATTEMPTS", 1)
     await stage.make_first()
     await stage.record(sent("ann"))
     async with await stage.database.connect() as reading, reading.transaction():
@@ -276,66 +276,3 @@ async def test_a_former_generation_that_is_far_behind_is_waited_for_and_then_ref
     assert not waiting.done()
     await stage.apply(TIMELINE.generation(1))
     assert await waiting == 1
-
-
-async def test_a_rebuild_that_was_killed_is_taken_up_by_a_projector(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(filling, "MAX_BATCH_EVENTS", 10)
-    await stage.make_first()
-    await stage.record(*(sent("ann", number=number) for number in range(40)))
-    with pytest.raises(Killed):
-        await rebuild(stage.log, TIMELINE, on_progress=kill_at("loading", 2), jobs=1)
-    async with stage.projecting():
-        await until(partial(is_read, stage, 2))
-        await stage.caught_up("timeline_g1", "timeline_g2")
-    assert await generations(stage) == {1: READY, 2: READY}
-    assert await entries(stage, 2) == 40
-
-
-async def test_a_rebuild_that_somebody_is_at_is_left_to_them(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("projections.projector.BUILD_RETRY_AFTER", timedelta(seconds=0.1))
-    await stage.make_first()
-    await stage.record(sent("ann"))
-    async with await stage.log.connect() as somebody:
-        await only_work_on(somebody, TIMELINE)
-        async with await stage.log.connect() as connection:
-            await next_generation(connection, TIMELINE)
-        async with stage.projecting():
-            await stage.caught_up("timeline_g1")
-            await asyncio.sleep(0.5)
-            assert await stage.position("timeline_g2") == 0
-            await somebody.close()
-            await until(partial(is_read, stage, 2))
-
-
-async def is_read(stage: Stage, generation: int) -> bool:
-    return await read_generation(stage) == generation
-
-
-async def test_a_rebuild_that_is_asked_for_is_built_by_a_projector(stage: Stage) -> None:
-    await stage.make_first()
-    await stage.record(sent("ann"))
-    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
-    for _ in range(2):
-        answer = await ask(app, "POST", "/v1/projections/timeline/rebuild")
-        assert answer.status == 202
-        assert answer.json() == {"projection": "timeline", "generation": 2}
-    assert await generations(stage) == {1: READY, 2: BUILDING}
-    async with stage.projecting():
-        await until(partial(is_read, stage, 2))
-    assert await entries(stage, 2) == 1
-    answer = await ask(app, "POST", "/v1/projections/timeline/rebuild")
-    assert answer.json()["generation"] == 3
-
-
-async def test_a_rebuild_of_what_does_not_exist_is_not_found(stage: Stage) -> None:
-    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
-    for name in ("nothing", "timeline_g1", "%20", "é", "x" * 3000):
-        answer = await ask(app, "POST", f"/v1/projections/{quote(name, safe='%')}/rebuild")
-        assert (answer.status, answer.code) == (404, "not-found"), name
-    answer = await ask(app, "POST", "/v1/projections/timeline/rebuild?jobs=2")
-    assert (answer.status, answer.json()["field"]) == (400, "jobs")
-    assert await generations(stage) == {}
