@@ -23,10 +23,10 @@ from app.kernel.errors import Refused
 from projections.filling import JOBS, Filling, OnProgress, Throttle, only_work_on
 from projections.generations import (
     DIFFERING,
-    READY,
     all_generations,
     drop,
     drop_leftovers,
+    kept_up_to_date,
     next_generation,
     point_to,
     pointed_to,
@@ -155,17 +155,13 @@ async def _verify(log: Log, connection: Connection, generation: Generation[Any])
 async def _former(connection: Connection, projection: Projection[Any]) -> Generation[Any]:
     read = await pointed_to(connection, projection)
     others = [
-        row.generation
-        for row in await all_generations(connection)
-        if row.name == projection.name
-        and row.definition_version == projection.version
-        and row.state == READY
-        and read is not None
-        and row.generation != read.number
+        generation
+        for generation in await kept_up_to_date(connection, projection)
+        if read is not None and generation.number != read.number
     ]
     if not others:
         raise Refused(f"{projection.name} has no former generation to go back to")
-    return projection.generation(max(others))
+    return others[-1]
 
 
 async def _near_the_head(

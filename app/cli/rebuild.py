@@ -7,14 +7,6 @@ import psycopg
 import rich_click as click
 import uvloop
 from click.core import ParameterSource
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from app.bootstrap import (
     PROJECTION_NAMES,
@@ -24,6 +16,7 @@ from app.bootstrap import (
 )
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
+from app.cli.progress import shown_progress
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
@@ -87,14 +80,11 @@ def _refuse_others(context: click.Context) -> None:
 def _rebuild(
     database: Database, name: str, *, drop_old: bool, jobs: int, throttle: float | None
 ) -> int:
-    with progress_bar() as progress:
-        task = progress.add_task(name, total=None)
+    with shown_progress(name) as on_progress:
         run = rebuild_projection(
             database,
             name,
-            on_progress=lambda at: progress.update(
-                task, description=f"{name}: {at.phase}", completed=at.position, total=at.head
-            ),
+            on_progress=on_progress,
             drop_old=drop_old,
             jobs=jobs,
             throttle=throttle,
@@ -104,15 +94,3 @@ def _rebuild(
         except psycopg.Error as error:
             line = str(error).strip().splitlines()[0]
             raise click.ClickException(f"{line} (start it again to go on)") from None
-
-
-def progress_bar() -> Progress:
-    """How far the log has been applied, how fast it goes, and how long it will take."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -11,7 +11,7 @@ from rich.markup import escape
 from app.bootstrap import PROJECTION_NAMES, REBUILD_JOBS, Verified, verify_projection
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
-from app.cli.rebuild import progress_bar
+from app.cli.progress import shown_progress
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
@@ -45,17 +45,8 @@ def verify(name: str | None, *, jobs: int, **options: Any) -> None:
 
 
 def _verify(database: Database, name: str, jobs: int) -> Verified:
-    with progress_bar() as progress:
-        task = progress.add_task(name, total=None)
-        run = verify_projection(
-            database,
-            name,
-            on_progress=lambda at: progress.update(
-                task, description=f"{name}: {at.phase}", completed=at.position, total=at.head
-            ),
-            jobs=jobs,
-        )
-        return uvloop.run(run)
+    with shown_progress(name) as on_progress:
+        return uvloop.run(verify_projection(database, name, on_progress=on_progress, jobs=jobs))
 
 
 def _report(comparison: Verified) -> Sequence[str]:
