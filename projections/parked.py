@@ -6,7 +6,7 @@ from typing import Any
 from app.eventstore.consumer import is_transient
 from app.eventstore.database import Connection
 from app.eventstore.parking import ParkedKey, parked_keys, resume
-from app.kernel.errors import NotFound
+from app.kernel.errors import NotFound, named_line
 from projections.generations import kept_up_to_date, pointed_to
 from projections.projection import Generation, Projection
 from projections.session import Log
@@ -62,5 +62,5 @@ async def _resume(
     except Exception as error:
         if is_transient(error):
             raise
-        return f"{type(error).__name__}: {error}".splitlines()[0]
+        return named_line(error)
     return None

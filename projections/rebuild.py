@@ -90,9 +90,9 @@ async def rebuild(
         await filling.index()
         await filling.apply_to_the_end("catching up")
         before = await read_so_far(connection, projection)
-        if shards is None:
-            shards = len(await positions_of(connection, f"{projection.name}_g{before}")) or 1
-        await reshard(log, generation, projection.shards(shards))
+        if shards is None and before is not None:
+            shards = len(await positions_of(connection, projection.generation(before).name))
+        await reshard(log, generation, projection.shards(shards or 1))
         await filling.begin("verifying")
         await _verify(log, connection, generation)
         await filling.apply_to_the_end("catching up")

@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-import psycopg
 import rich_click as click
 import uvloop
 from click.core import ParameterSource
@@ -17,6 +16,7 @@ from app.bootstrap import (
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.progress import shown_progress
+from app.cli.refusals import refusals_in_one_line
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
@@ -89,8 +89,5 @@ def _rebuild(
             jobs=jobs,
             throttle=throttle,
         )
-        try:
+        with refusals_in_one_line("start it again to go on"):
             return uvloop.run(run)
-        except psycopg.Error as error:
-            line = str(error).strip().splitlines()[0]
-            raise click.ClickException(f"{line} (start it again to go on)") from None
