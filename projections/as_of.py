@@ -171,7 +171,7 @@ class _Temporary(Generic[T]):
 
     tables: TableSet[T]
     create: bytes
-    """The relation `batch`, too."""
+    """And the relations `batch` and, in place of the live ones, `parked_keys`."""
     create_indexes: bytes
 
 
@@ -179,8 +179,9 @@ class _Temporary(Generic[T]):
 def _temporary(projection: Projection[Any], upcasters: tuple[Upcaster, ...]) -> _Temporary[Any]:
     tables = TableSet(projection, _SUFFIX)
     batch = batch_text("batch_as_of", upcasters, key=projection.shard_key)
+    parked = sql(_PACKAGE, "parked_as_of").replace("{consumer}", f"{projection.name}{_SUFFIX}")
     return _Temporary(
         tables,
-        ";\n".join([batch, *tables.create_tables(temporary=True)]).encode(),
+        ";\n".join([batch, parked, *tables.create_tables(temporary=True)]).encode(),
         ";\n".join(tables.create_indexes()).encode(),
     )
