@@ -18,11 +18,12 @@ from projections.registry import PROJECTIONS
 from projections.routes import projection_routes
 from projections.status import statuses
 from projections.timeline import TIMELINE
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.poison import a_poisoned_log, park
 from tests.integration.projections.stage import Stage, sent, until
 from tests.unit.http.asking import app_of, ask
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_one_server]
 
 NOTE_ERROR = "UPDATE checkpoints SET last_error = 'no luck' WHERE consumer = %s RETURNING 1"
 

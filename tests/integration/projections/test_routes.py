@@ -22,11 +22,12 @@ from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, opened_stage, sent
 from tests.integration.projections.visitors import identities_of, known_visitor
 from tests.unit.http.asking import app_of, ask
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_one_server]
 
 SEARCHES = {
     "": ["ann", "ben"],
