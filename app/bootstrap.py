@@ -38,6 +38,7 @@ from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.filling import JOBS, OnProgress
+from projections.generations import pointed_to
 from projections.lag import LagGauges, published_lag
 from projections.parked import Tell, parked_of, resume_parked
 from projections.projector import Projector
@@ -49,7 +50,7 @@ from projections.registry import PROJECTIONS, projection_named
 from projections.routes import projection_routes
 from projections.session import Log
 from projections.sharding import MAX_SHARDS, reshard
-from projections.status import ProjectionStatus, generation_read, rate_per_s, statuses
+from projections.status import ProjectionStatus, rate_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
@@ -66,6 +67,8 @@ MAX_PROJECTION_SHARDS = MAX_SHARDS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 Verified = Comparison
 """What `verify_projection` answers and a rebuild tells; the command line knows no projections."""
+ShowProgress = OnProgress
+"""What shows how far a rebuild, or a verification, has come."""
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -267,7 +270,7 @@ async def reshard_projection(database: Database, name: str, shards: int) -> int:
     """Share the work on the read model that queries read among so many; the position at which."""
     projection = projection_named(name)
     async with await database.connect() as connection:
-        generation = await generation_read(connection, projection)
+        generation = await pointed_to(connection, projection)
     if generation is None:
         raise ReadModelBehind(f"the read model {name} is being built")
     return await reshard(_log_of(database), generation, shards)

@@ -82,6 +82,17 @@ async def pointed_to(connection: Connection, projection: Projection[Any]) -> Gen
     return projection.generation(row[0]) if row else None
 
 
+async def kept_up_to_date(
+    connection: Connection, projection: Projection[Any]
+) -> list[Generation[Any]]:
+    """Those of this version of the definition that are built, oldest first."""
+    return [
+        projection.generation(row.generation)
+        for row in await _generations_of(connection, projection)
+        if row.definition_version == projection.version and row.state == READY
+    ]
+
+
 async def built_versions(connection: Connection) -> set[tuple[str, int]]:
     """The projections, by name and version of the definition, that queries can read."""
     cursor = await connection.execute("SELECT name, definition_version FROM projection_pointers")

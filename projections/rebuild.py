@@ -25,8 +25,8 @@ from projections.dropping import drop, drop_leftovers
 from projections.filling import JOBS, Filling, OnProgress, Throttle, only_work_on
 from projections.generations import (
     DIFFERING,
-    READY,
     all_generations,
+    kept_up_to_date,
     next_generation,
     point_to,
     pointed_to,
@@ -107,9 +107,9 @@ async def rebuild(
         await filling.index()
         await filling.apply_to_the_end("catching up")
         before = await read_so_far(connection, projection)
-        if shards is None:
-            shards = len(await positions_of(connection, f"{projection.name}_g{before}")) or 1
-        await reshard(log, generation, projection.shards(shards))
+        if shards is None and before is not None:
+            shards = len(await positions_of(connection, projection.generation(before).name))
+        await reshard(log, generation, projection.shards(shards or 1))
         await filling.begin("verifying")
         await _verify(log, connection, generation, on_differences)
         await filling.apply_to_the_end("catching up")
@@ -187,17 +187,13 @@ async def _set_aside(
 async def _former(connection: Connection, projection: Projection[Any]) -> Generation[Any]:
     read = await pointed_to(connection, projection)
     others = [
-        row.generation
-        for row in await all_generations(connection)
-        if row.name == projection.name
-        and row.definition_version == projection.version
-        and row.state == READY
-        and read is not None
-        and row.generation != read.number
+        generation
+        for generation in await kept_up_to_date(connection, projection)
+        if read is not None and generation.number != read.number
     ]
     if not others:
         raise Refused(f"{projection.name} has no former generation to go back to")
-    return projection.generation(max(others))
+    return others[-1]
 
 
 async def _near_the_head(

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 from psycopg.rows import class_row
 
 from app.eventstore.database import Connection
 from projections.generations import BUILDING
-from projections.projection import Generation, Projection
-
-T = TypeVar("T")
+from projections.projection import Projection
 
 BEHIND_AFTER_S = 5.0
 """A lag that is no longer than this is none that anybody would have to do something about."""
@@ -123,14 +121,6 @@ async def statuses(
         )
         for projection in projections
     ]
-
-
-async def generation_read(
-    connection: Connection, projection: Projection[T]
-) -> Generation[T] | None:
-    """The generation that queries read; None until one was built."""
-    [status] = await statuses(connection, [projection])
-    return None if status.read is None else projection.generation(status.read.generation)
 
 
 def rate_per_s(before: ProjectionStatus, now: ProjectionStatus) -> float:

@@ -3,18 +3,9 @@
 from typing import Any
 
 import msgspec
-import psycopg
 import rich_click as click
 import uvloop
 from click.core import ParameterSource
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from app.bootstrap import (
     PROJECTION_NAMES,
@@ -25,6 +16,8 @@ from app.bootstrap import (
 from app.cli import console
 from app.cli.differences import show
 from app.cli.options import STORE, settings_of, settings_options
+from app.cli.progress import shown_progress
+from app.cli.refusals import refusals_in_one_line
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
@@ -107,34 +100,16 @@ def _rebuild(
     jobs: int,
     throttle: float | None,
 ) -> int:
-    with progress_bar() as progress:
-        task = progress.add_task(name, total=None)
+    with shown_progress(name) as on_progress:
         run = rebuild_projection(
             database,
             name,
-            on_progress=lambda at: progress.update(
-                task, description=f"{name}: {at.phase}", completed=at.position, total=at.head
-            ),
+            on_progress=on_progress,
             on_differences=lambda found: show(found, found.compared_with),
             accept_differences=accept_differences,
             drop_old=drop_old,
             jobs=jobs,
             throttle=throttle,
         )
-        try:
+        with refusals_in_one_line("start it again to go on"):
             return uvloop.run(run)
-        except psycopg.Error as error:
-            line = str(error).strip().splitlines()[0]
-            raise click.ClickException(f"{line} (start it again to go on)") from None
-
-
-def progress_bar() -> Progress:
-    """How far the log has been applied, how fast it goes, and how long it will take."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

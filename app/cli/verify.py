@@ -10,7 +10,8 @@ from app.bootstrap import PROJECTION_NAMES, REBUILD_JOBS, Verified, verify_proje
 from app.cli import console
 from app.cli.differences import show
 from app.cli.options import STORE, settings_of, settings_options
-from app.cli.rebuild import progress_bar
+from app.cli.progress import shown_progress
+from app.cli.refusals import refusals_in_one_line
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
@@ -45,14 +46,5 @@ def verify(name: str | None, *, jobs: int, **options: Any) -> None:
 
 
 def _verify(database: Database, name: str, jobs: int) -> Verified:
-    with progress_bar() as progress:
-        task = progress.add_task(name, total=None)
-        run = verify_projection(
-            database,
-            name,
-            on_progress=lambda at: progress.update(
-                task, description=f"{name}: {at.phase}", completed=at.position, total=at.head
-            ),
-            jobs=jobs,
-        )
-        return uvloop.run(run)
+    with shown_progress(name) as on_progress, refusals_in_one_line():
+        return uvloop.run(verify_projection(database, name, on_progress=on_progress, jobs=jobs))

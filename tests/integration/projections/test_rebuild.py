@@ -90,7 +90,10 @@ async def test_a_killed_rebuild_continues_where_it_stood(
     assert await entries(stage, 2) == await stage.store.head()
 
 
-async def test_queries_read_the_new_generation_only_when_it_is_whole(stage: Stage) -> None:
+async def test_queries_read_the_new_generation_only_when_it_is_whole(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.reading.POINTER_LIFETIME", timedelta(seconds=0.1))
     await stage.make_first()
     await stage.record(*(sent("ann", number=number) for number in range(30)))
     timelines = Timelines(stage.models, CATALOGUE)
@@ -115,6 +118,7 @@ async def test_queries_read_the_new_generation_only_when_it_is_whole(stage: Stag
     assert answers[0] == 30
 
 
+@pytest.mark.usefixtures("watchful_projectors")
 async def test_exactly_one_former_generation_is_kept_and_kept_up_to_date(stage: Stage) -> None:
     async with stage.projecting():
         await stage.record(sent("ann"))
@@ -152,7 +156,10 @@ async def test_a_generation_that_somebody_still_reads_is_left_for_the_next_rebui
     assert await generations(stage) == {3: READY}
 
 
-async def test_two_rebuilds_of_one_projection_at_once_are_refused(stage: Stage) -> None:
+async def test_two_rebuilds_of_one_projection_at_once_are_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "LOCK_PAUSE_S", 0)
     await stage.make_first()
     async with await stage.log.connect() as other:
         await only_work_on(other, TIMELINE)
@@ -180,6 +187,7 @@ async def test_progress_tells_how_far_it_is(stage: Stage, monkeypatch: pytest.Mo
     ]
 
 
+@pytest.mark.usefixtures("watchful_projectors")
 async def test_a_new_definition_is_built_beside_the_old_one_which_old_code_goes_on_reading(
     stage: Stage,
 ) -> None:
@@ -224,7 +232,7 @@ async def test_what_is_appended_during_a_rebuild_is_in_it(stage: Stage) -> None:
 
     async with asyncio.TaskGroup() as tasks, stage.projecting():
         tasks.create_task(append_all_the_time())
-        await rebuild(stage.log, TIMELINE)
+        await rebuild(stage.log, TIMELINE, handover=timedelta(seconds=0.2))
         head = await stage.store.head()
         assert (await stage.position("timeline_g2") or 0) >= head - 100
         rebuilt.set()
@@ -234,6 +242,7 @@ async def test_what_is_appended_during_a_rebuild_is_in_it(stage: Stage) -> None:
     assert [position for (position,) in positions] == list(range(1, head + 1))
 
 
+@pytest.mark.usefixtures("watchful_projectors")
 async def test_queries_go_back_to_the_former_generation_and_forth(stage: Stage) -> None:
     async with stage.projecting():
         await stage.record(sent("ann"))
