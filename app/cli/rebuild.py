@@ -7,14 +7,6 @@ import psycopg
 import rich_click as click
 import uvloop
 from click.core import ParameterSource
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from app.bootstrap import (
     PROJECTION_NAMES,
@@ -24,6 +16,7 @@ from app.bootstrap import (
 )
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
+from app.cli.rebuild_progress import progress_bar
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
@@ -43,7 +36,7 @@ EXCLUDED_BY_ROLLBACK = ("drop_old", "jobs", "throttle")
 @click.option(
     "--throttle",
     metavar="EVENTS_PER_S",
-    type=click.FloatRange(min=1),
+    type=click.IntRange(min=1),
     help="Apply no more events a second than this.",
 )
 @click.option("--rollback", is_flag=True, help="Let queries read the former one again.")
@@ -56,7 +49,7 @@ def command(
     *,
     drop_old: bool,
     jobs: int,
-    throttle: float | None,
+    throttle: int | None,
     rollback: bool,
     **options: Any,
 ) -> None:
@@ -85,7 +78,7 @@ def _refuse_others(context: click.Context) -> None:
 
 
 def _rebuild(
-    database: Database, name: str, *, drop_old: bool, jobs: int, throttle: float | None
+    database: Database, name: str, *, drop_old: bool, jobs: int, throttle: int | None
 ) -> int:
     with progress_bar() as progress:
         task = progress.add_task(name, total=None)
@@ -104,15 +97,3 @@ def _rebuild(
         except psycopg.Error as error:
             line = str(error).strip().splitlines()[0]
             raise click.ClickException(f"{line} (start it again to go on)") from None
-
-
-def progress_bar() -> Progress:
-    """How far the log has been applied, how fast it goes, and how long it will take."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

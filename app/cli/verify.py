@@ -11,7 +11,7 @@ from rich.markup import escape
 from app.bootstrap import PROJECTION_NAMES, REBUILD_JOBS, Verified, verify_projection
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
-from app.cli.rebuild import progress_bar
+from app.cli.rebuild_progress import progress_bar
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database

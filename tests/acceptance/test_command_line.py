@@ -120,6 +120,8 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["rebuild", "everything"], "everything"),
         (["rebuild", "timeline", "--rollback", "--drop-old"], "--rollback goes without --drop-old"),
         (["rebuild", "timeline", "--jobs", "2", "--rollback"], "--rollback goes without --jobs"),
+        (["rebuild", "timeline", "--throttle", "0"], "--throttle"),
+        (["rebuild", "timeline", "--throttle", "nan"], "--throttle"),
         (["projections", "verify", "everything"], "everything"),
         (["projections", "verify", "--jobs", "0"], "--jobs"),
         (["import"], "FILE"),
