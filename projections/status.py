@@ -133,9 +133,14 @@ async def generation_read(
     return None if status.read is None else projection.generation(status.read.generation)
 
 
-def rate_per_s(before: ProjectionStatus, now: ProjectionStatus) -> float:
-    """Events a second that the read generation moved by between two looks."""
+def rates_per_s(before: ProjectionStatus, now: ProjectionStatus) -> dict[str, float]:
+    """Events a second that each generation moved by between two looks, by its name."""
     seconds = (now.looked_at - before.looked_at).total_seconds()
-    if before.read is None or now.read is None or before.read.name != now.read.name or seconds <= 0:
-        return 0.0
-    return (now.read.position - before.read.position) / seconds
+    if seconds <= 0:
+        return {}
+    was = {generation.name: generation.position for generation in before.generations}
+    return {
+        generation.name: (generation.position - was[generation.name]) / seconds
+        for generation in now.generations
+        if generation.name in was
+    }
