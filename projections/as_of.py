@@ -104,6 +104,7 @@ class Past:
         live = await read_so_far(connection, projection)
         batch = {
             "consumer": projection.generation(live).name if live else "",
+            "tables": f"{projection.name}{_SUFFIX}",
             "customer_ids": customer_ids,
             "position": self.position,
         }
@@ -171,7 +172,7 @@ class _Temporary(Generic[T]):
 
     tables: TableSet[T]
     create: bytes
-    """The relation `batch`, too."""
+    """The relation `batch`, too, and what was parked."""
     create_indexes: bytes
 
 
@@ -179,9 +180,10 @@ class _Temporary(Generic[T]):
 def _temporary(projection: Projection[Any], upcasters: tuple[Upcaster, ...]) -> _Temporary[Any]:
     tables = TableSet(projection, _SUFFIX)
     batch = batch_text("batch_as_of", upcasters, key=projection.shard_key)
+    parked = sql(_PACKAGE, "parked_as_of")
     return _Temporary(
         tables,
-        ";\n".join([batch, *tables.create_tables(temporary=True)]).encode(),
+        ";\n".join([batch, parked, *tables.create_tables(temporary=True)]).encode(),
         ";\n".join(tables.create_indexes()).encode(),
     )
 

@@ -245,6 +245,7 @@ async def test_two_pasts_are_compared(app: App) -> None:
             {"path": "events", "before": 0, "after": 1},
         ],
         "has_more_entries": False,
+        "stale": False,
     }
 
 
@@ -272,6 +273,7 @@ async def test_visits_are_read_page_by_page(app: App) -> None:
             }
         ],
         "next_cursor": None,
+        "stale": False,
     }
     assert (await ask(app, "GET", "/v1/customers/nobody/visits")).json()["items"] == []
 
@@ -326,7 +328,9 @@ async def test_the_queries_are_documented_with_examples(stage: Stage) -> None:
     document = openapi_document(routes_of(stage), version="1")  # type: ignore[arg-type]
     diff = document["paths"]["/v1/customers/{customer_id}/diff"]["get"]["responses"]["200"]
     compared = diff["content"]["application/json"]["example"]
-    assert compared.keys() == {"from", "to", "changes", "entries", "has_more_entries"}
+    assert compared.keys() == {
+        "from", "to", "changes", "entries", "has_more_entries", "stale",
+    }  # fmt: skip
     assert compared["changes"] == [{"path": "traits.plan", "before": "free", "after": "pro"}]
     for path in ("/v1/customers", "/v1/customers/{customer_id}"):
         operation = document["paths"][path]["get"]
