@@ -102,6 +102,7 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["up", "--port", "high"], "--port: "),
         (["up", "--port", "65536"], "--port: "),
         (["up", "--workers", "0"], "--workers: "),
+        (["up", "--shards", "65"], "--shards: "),
         (["up", "--schema", "pg_catalog"], "--schema: "),
         (["up", "--schema", "a;b"], "--schema: "),
         (["up", "--secret", "short"], "--secret: "),

@@ -233,6 +233,12 @@ async def test_a_customer_is_read_as_it_was(app: App) -> None:
     assert (nobody.status, nobody.code) == (404, "not-found")
 
 
+async def test_a_moment_that_is_none_is_told_what_one_is(app: App) -> None:
+    for target in ("ann?as_of=-1", "ann/diff?from=soon&to=5"):
+        detail = (await ask(app, "GET", f"/v1/customers/{target}")).json()["detail"]
+        assert "a position of the log, or a time" in detail, target
+
+
 async def test_two_pasts_are_compared(app: App) -> None:
     answer = (await ask(app, "GET", "/v1/customers/ann/diff?from=2&to=3")).json()
     assert [entry["position"] for entry in answer.pop("entries")] == [3]

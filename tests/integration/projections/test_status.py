@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
@@ -42,6 +43,8 @@ async def test_lag_is_told_in_events_and_seconds_until_it_is_gone(stage: Stage) 
     assert (after.read.position, after.read.lag_events, after.read.lag_seconds) == (3, 0, 0)
     assert 0 < rates_per_s(before, after)["timeline_g1"] <= 3 / 3600
     assert not rates_per_s(after, after)
+    taken_back = replace(before, looked_at=after.looked_at + timedelta(seconds=1))
+    assert rates_per_s(after, taken_back)["timeline_g1"] == 0
 
 
 async def test_every_generation_is_listed_with_its_state_and_error(stage: Stage) -> None:
