@@ -104,7 +104,6 @@ class Past:
         live = await read_so_far(connection, projection)
         batch = {
             "consumer": projection.generation(live).name if live else "",
-            "tables": f"{projection.name}{_SUFFIX}",
             "customer_ids": customer_ids,
             "position": self.position,
         }
@@ -172,7 +171,7 @@ class _Temporary(Generic[T]):
 
     tables: TableSet[T]
     create: bytes
-    """The relation `batch`, too, and what was parked."""
+    """And the relations `batch` and, in place of the live ones, `parked_keys`."""
     create_indexes: bytes
 
 
@@ -180,7 +179,7 @@ class _Temporary(Generic[T]):
 def _temporary(projection: Projection[Any], upcasters: tuple[Upcaster, ...]) -> _Temporary[Any]:
     tables = TableSet(projection, _SUFFIX)
     batch = batch_text("batch_as_of", upcasters, key=projection.shard_key)
-    parked = sql(_PACKAGE, "parked_as_of")
+    parked = sql(_PACKAGE, "parked_as_of").replace("{consumer}", f"{projection.name}{_SUFFIX}")
     return _Temporary(
         tables,
         ";\n".join([batch, parked, *tables.create_tables(temporary=True)]).encode(),
