@@ -50,7 +50,7 @@ from projections.registry import PROJECTIONS, projection_named
 from projections.routes import projection_routes
 from projections.session import Log
 from projections.sharding import MAX_SHARDS, reshard
-from projections.status import ProjectionStatus, rate_per_s, statuses
+from projections.status import ProjectionStatus, rates_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
@@ -244,13 +244,15 @@ async def verify_projection(
     )
 
 
-async def observe_projections(database: Database) -> list[tuple[ProjectionStatus, float]]:
-    """The read models' status and rate in events a second, from two looks a second apart."""
+async def observe_projections(
+    database: Database,
+) -> list[tuple[ProjectionStatus, dict[str, float]]]:
+    """The read models' status, and each generation's events a second; looks twice in a second."""
     async with await database.connect() as connection:
         first = await statuses(connection, PROJECTIONS)
         await asyncio.sleep(1)
         second = await statuses(connection, PROJECTIONS)
-    return [(now, rate_per_s(before, now)) for before, now in zip(first, second, strict=True)]
+    return [(now, rates_per_s(before, now)) for before, now in zip(first, second, strict=True)]
 
 
 async def parked_keys_of_projection(database: Database, name: str) -> list[ParkedKey]:

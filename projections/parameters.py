@@ -48,7 +48,12 @@ _POSITION = re.compile(r"[0-9]{1,19}")
 
 def moment(value: str, *, field: str) -> Moment:
     """A position, or a point in time; `InvalidInput` for what is neither."""
-    return int(value) if _POSITION.fullmatch(value) else instant(value, field=field)
+    if _POSITION.fullmatch(value):
+        return int(value)
+    try:
+        return instant(value, field=field)
+    except InvalidInput as error:
+        raise InvalidInput(f"give a position of the log, or a time; {error}", field=field) from None
 
 
 async def past_of(

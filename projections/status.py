@@ -123,9 +123,18 @@ async def statuses(
     ]
 
 
-def rate_per_s(before: ProjectionStatus, now: ProjectionStatus) -> float:
-    """Events a second that the read generation moved by between two looks."""
+def rates_per_s(before: ProjectionStatus, now: ProjectionStatus) -> dict[str, float]:
+    """Events a second that each generation moved by between two looks, by its name.
+
+    One that is further back than it was did not move: a crash of the server took back what it had,
+    or it is another of the same name, after one that differed.
+    """
     seconds = (now.looked_at - before.looked_at).total_seconds()
-    if before.read is None or now.read is None or before.read.name != now.read.name or seconds <= 0:
-        return 0.0
-    return (now.read.position - before.read.position) / seconds
+    if seconds <= 0:
+        return {}
+    was = {generation.name: generation.position for generation in before.generations}
+    return {
+        generation.name: max(generation.position - was[generation.name], 0) / seconds
+        for generation in now.generations
+        if generation.name in was
+    }

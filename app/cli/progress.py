@@ -7,13 +7,24 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from app.bootstrap import ShowProgress
 from app.cli import console
+
+
+class RateColumn(ProgressColumn):
+    """How many events a second are applied, of late; nothing until that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Show it."""
+        return Text("" if task.speed is None else f"{task.speed:,.0f} events/s")
 
 
 @contextmanager
@@ -25,8 +36,9 @@ def shown_progress(name: str) -> Iterator[ShowProgress]:
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TaskProgressColumn(show_speed=True),
+        TaskProgressColumn(),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeRemainingColumn(),
         console=console,
     ) as progress:

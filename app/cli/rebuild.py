@@ -42,7 +42,7 @@ EXCLUDED_BY_ROLLBACK = ("accept_differences", "drop_old", "jobs", "throttle")
 @click.option(
     "--throttle",
     metavar="EVENTS_PER_S",
-    type=click.FloatRange(min=1),
+    type=click.IntRange(min=1),
     help="Apply no more events a second than this.",
 )
 @click.option("--rollback", is_flag=True, help="Let queries read the former one again.")
@@ -57,7 +57,7 @@ def command(
     accept_differences: bool,
     drop_old: bool,
     jobs: int,
-    throttle: float | None,
+    throttle: int | None,
     **options: Any,
 ) -> None:
     """Rebuild a read model from the log, beside the one that queries go on reading.
@@ -98,7 +98,7 @@ def _rebuild(
     accept_differences: bool,
     drop_old: bool,
     jobs: int,
-    throttle: float | None,
+    throttle: int | None,
 ) -> int:
     with shown_progress(name) as on_progress:
         run = rebuild_projection(

@@ -40,6 +40,7 @@ PROBE_TIMEOUT_S = 2.0
     "host",
     "port",
     "workers",
+    "shards",
     *LOGS,
     "poll_interval_ms",
     "min_position_timeout_ms",

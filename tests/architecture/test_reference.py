@@ -45,6 +45,12 @@ def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
         assert f"| `{variable}` | {shown} | {description_of(field.name)} |" in rows
 
 
+def test_every_setting_is_an_option_of_a_command() -> None:
+    commands = [main.get_command(click.Context(main), name) for name in COMMANDS]
+    options = {parameter.name for command in commands if command for parameter in command.params}
+    assert {field.name for field in msgspec.structs.fields(Settings)} <= options
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_argument_and_option_of_a_command_is_documented_and_no_other(name: str) -> None:
     sections = re.split(r"^## ", reference("cli.md"), flags=re.M)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
+from app.eventstore.batch import Checkpoint, Claim
 from app.http.asgi import App
 from app.http.openapi import openapi_document
 from projections import lag
@@ -67,6 +68,9 @@ async def test_projections_are_listed_with_all_their_generations(stage: Stage) -
         "shards": 1,
         "parked_keys": 1,
         "last_error": None,
+        "rate": None,
+        "percent": 100 * 20 / 21,
+        "seconds_left": None,
     }
     assert (new["is_read"], new["shards"], new["parked_keys"]) == (True, 3, 0)
 
@@ -103,6 +107,26 @@ async def test_the_rate_is_that_between_the_last_two_looks(stage: Stage) -> None
     assert (await timeline_in(app))["rate"] is None
 
 
+async def test_how_a_rebuild_gets_on_is_told_beside_what_queries_read(stage: Stage) -> None:
+    await stage.make_first()
+    await stage.record(*(sent("ann") for _ in range(8)))
+    await stage.apply(TIMELINE.generation(1))
+    rates = Rates()
+    app = app_on(stage, rates)
+    async with await stage.log.connect(TIMELINE.generation(2).key) as connection:
+        await next_generation(connection, TIMELINE)
+        rates.look(await statuses(connection, PROJECTIONS))
+        claim = Claim(Checkpoint("timeline_g2"), stage.log.catalogue, max_batch_events=2)
+        await TIMELINE.generation(2).apply(claim, connection)
+        rates.look(await statuses(connection, PROJECTIONS))
+    timeline = await timeline_in(app)
+    read, built = timeline["generations"]
+    assert timeline["rate"] == read["rate"] == 0
+    assert (read["percent"], read["seconds_left"]) == (100, 0)
+    assert built["rate"] > 0
+    assert (built["percent"], built["seconds_left"]) == (25, 6 / built["rate"])
+
+
 class Told:
     """A gauge that remembers."""
 
@@ -125,7 +149,7 @@ async def test_lag_and_parked_keys_are_published_and_rates_become_known(
     async with published_lag(stage.database, PROJECTIONS, gauges) as rates:
 
         async def is_known() -> bool:
-            return all(rates.of(each.name) == 0 for each in PROJECTIONS)
+            return all(rates.of(f"{each.name}_g1") == 0 for each in PROJECTIONS)
 
         await until(is_known)
     values = {name: (events.value, parked.value) for name, (events, _, parked) in told.items()}

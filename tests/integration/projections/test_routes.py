@@ -236,6 +236,12 @@ async def test_a_customer_is_read_as_it_was(app: App) -> None:
     assert (nobody.status, nobody.code) == (404, "not-found")
 
 
+async def test_a_moment_that_is_none_is_told_what_one_is(app: App) -> None:
+    for target in ("ann?as_of=-1", "ann/diff?from=soon&to=5"):
+        detail = (await ask(app, "GET", f"/v1/customers/{target}")).json()["detail"]
+        assert "a position of the log, or a time" in detail, target
+
+
 async def test_two_pasts_are_compared(app: App) -> None:
     answer = (await ask(app, "GET", "/v1/customers/ann/diff?from=2&to=3")).json()
     assert [entry["position"] for entry in answer.pop("entries")] == [3]
@@ -248,6 +254,7 @@ async def test_two_pasts_are_compared(app: App) -> None:
             {"path": "events", "before": 0, "after": 1},
         ],
         "has_more_entries": False,
+        "stale": False,
     }
 
 
@@ -275,6 +282,7 @@ async def test_visits_are_read_page_by_page(app: App) -> None:
             }
         ],
         "next_cursor": None,
+        "stale": False,
     }
     assert (await ask(app, "GET", "/v1/customers/nobody/visits")).json()["items"] == []
 
@@ -329,7 +337,9 @@ async def test_the_queries_are_documented_with_examples(stage: Stage) -> None:
     document = openapi_document(routes_of(stage), version="1")
     diff = document["paths"]["/v1/customers/{customer_id}/diff"]["get"]["responses"]["200"]
     compared = diff["content"]["application/json"]["example"]
-    assert compared.keys() == {"from", "to", "changes", "entries", "has_more_entries"}
+    assert compared.keys() == {
+        "from", "to", "changes", "entries", "has_more_entries", "stale",
+    }  # fmt: skip
     assert compared["changes"] == [{"path": "traits.plan", "before": "free", "after": "pro"}]
     for path in ("/v1/customers", "/v1/customers/{customer_id}"):
         operation = document["paths"][path]["get"]
