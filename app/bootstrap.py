@@ -42,6 +42,7 @@ from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.filling import JOBS, OnProgress
+from projections.generations import pointed_to
 from projections.lag import LagGauges, published_lag
 from projections.parked import Tell, parked_of, resume_parked
 from projections.projector import Projector
@@ -53,11 +54,11 @@ from projections.registry import PROJECTIONS, projection_named
 from projections.routes import projection_routes
 from projections.session import Log
 from projections.sharding import MAX_SHARDS, reshard
-from projections.status import ProjectionStatus, generation_read, rate_per_s, statuses
+from projections.status import ProjectionStatus, rates_per_s, statuses
 from projections.timeline.live import LiveTimelines, live_timeline_routes
 from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
-from projections.verification import Comparison, verify
+from projections.verification import Comparison, OnDifferences, verify
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
 
@@ -66,7 +67,9 @@ REBUILD_JOBS = JOBS
 MAX_PROJECTION_SHARDS = MAX_SHARDS
 PROJECTION_NAMES = tuple(projection.name for projection in PROJECTIONS)
 Verified = Comparison
-"""What `verify_projection` answers; the command line knows no projections."""
+"""What `verify_projection` answers and a rebuild tells; the command line knows no projections."""
+ShowProgress = OnProgress
+"""What shows how far a rebuild, or a verification, has come."""
 
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -249,6 +252,8 @@ async def rebuild_projection(
     name: str,
     *,
     on_progress: OnProgress,
+    on_differences: OnDifferences,
+    accept_differences: bool,
     drop_old: bool,
     jobs: int = REBUILD_JOBS,
     throttle: float | None = None,
@@ -258,6 +263,8 @@ async def rebuild_projection(
         _log_of(database),
         projection_named(name),
         on_progress=on_progress,
+        on_differences=on_differences,
+        accept_differences=accept_differences,
         drop_old=drop_old,
         jobs=jobs,
         throttle=throttle,
@@ -278,13 +285,15 @@ async def verify_projection(
     )
 
 
-async def observe_projections(database: Database) -> list[tuple[ProjectionStatus, float]]:
-    """The read models' status and rate in events a second, from two looks a second apart."""
+async def observe_projections(
+    database: Database,
+) -> list[tuple[ProjectionStatus, dict[str, float]]]:
+    """The read models' status, and each generation's events a second; looks twice in a second."""
     async with await database.connect() as connection:
         first = await statuses(connection, PROJECTIONS)
         await asyncio.sleep(1)
         second = await statuses(connection, PROJECTIONS)
-    return [(now, rate_per_s(before, now)) for before, now in zip(first, second, strict=True)]
+    return [(now, rates_per_s(before, now)) for before, now in zip(first, second, strict=True)]
 
 
 async def parked_keys_of_projection(database: Database, name: str) -> list[ParkedKey]:
@@ -304,7 +313,7 @@ async def reshard_projection(database: Database, name: str, shards: int) -> int:
     """Share the work on the read model that queries read among so many; the position at which."""
     projection = projection_named(name)
     async with await database.connect() as connection:
-        generation = await generation_read(connection, projection)
+        generation = await pointed_to(connection, projection)
     if generation is None:
         raise ReadModelBehind(f"the read model {name} is being built")
     return await reshard(_log_of(database), generation, shards)

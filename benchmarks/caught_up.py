@@ -11,7 +11,8 @@ from app.eventstore.checkpoints import positions_of
 from app.eventstore.database import Connection, Database
 from app.eventstore.parking import parked_count
 from app.eventstore.wakeups import Wakeups
-from projections.generations import all_generations, drop
+from projections.dropping import drop
+from projections.generations import all_generations
 from projections.projection import Projection
 from projections.projector import Projector
 from projections.session import Log
@@ -41,8 +42,7 @@ async def rate_of_catch_up(
         projector = asyncio.create_task(Projector(log, wakeups, projections).run(stop))
         try:
             async with asyncio.timeout(GIVE_UP_S):
-                while not await _are_at(connection, projections, events):  # noqa: ASYNC110 - others'
-                    await asyncio.sleep(LOOK_EVERY_S)
+                await _until_at(connection, projections, events)
             return events / (perf_counter() - started)
         finally:
             stop.set()
@@ -55,6 +55,13 @@ async def drop_all(connection: Connection) -> None:
         for row in await all_generations(connection):
             while not await drop(connection, row):
                 pass
+
+
+async def _until_at(
+    connection: Connection, projections: Sequence[Projection[Any]], position: int
+) -> None:
+    while not await _are_at(connection, projections, position):  # noqa: ASYNC110 - no event to await
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def _are_at(

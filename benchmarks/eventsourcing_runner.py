@@ -82,6 +82,7 @@ class EntriesProjection(Projection[Entries]):
 
     @singledispatchmethod
     def process_event(self, domain_event: Any, tracking: Tracking) -> None:
+        # What is dispatched to for any other class: none is recorded here.
         raise NotImplementedError(domain_event)
 
     @process_event.register

@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.batch import batch_text, known_events
 from app.eventstore.consumer import is_mistake, is_transient
-from app.eventstore.database import Connection, Database, borrowing, fetch, sql
+from app.eventstore.database import Connection, Database, borrowing, fetch, rows_of, sql
 from app.eventstore.upcasting import Upcaster
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable, UnknownEvent
 from projections.generations import read_so_far
@@ -82,7 +82,7 @@ class Past:
                     await connection.execute(temporary.create)
                     await self._fill(connection, temporary.tables, people(tables))
                     await connection.execute(temporary.create_indexes)
-                    return await _rows(connection, query(tables), values)
+                    return await rows_of(connection, query(tables), values)
             except QueryCanceled as error:
                 raise StoreUnavailable("the past takes too long to compute") from error
 
@@ -91,7 +91,7 @@ class Past:
     async def _fill(self, connection: Connection, tables: TableSet[Any], people: bytes) -> None:
         """Apply what the customer did, and then the visitors that it was linked to thereby."""
         await self._apply(connection, tables, [self._customer_id])
-        linked = await _rows(connection, people, {"customer_id": self._customer_id})
+        linked = await rows_of(connection, people, {"customer_id": self._customer_id})
         visitors = {row[0] for row in linked} - {self._customer_id}
         if visitors:
             await self._apply(connection, tables, sorted(visitors))
@@ -109,7 +109,7 @@ class Past:
         }
         await connection.execute(sql(_PACKAGE, "choose_batch_as_of"), batch)
         known = known_events(self._log.catalogue)
-        [(unknown,)] = await _rows(connection, sql(_PACKAGE, "unknown_in_batch").encode(), known)
+        [(unknown,)] = await rows_of(connection, sql(_PACKAGE, "unknown_in_batch").encode(), known)
         if unknown is not None:
             raise UnknownEvent(unknown_event(unknown))
         try:
@@ -171,7 +171,7 @@ class _Temporary(Generic[T]):
 
     tables: TableSet[T]
     create: bytes
-    """The relation `batch`, too."""
+    """And the relations `batch` and, in place of the live ones, `parked_keys`."""
     create_indexes: bytes
 
 
@@ -179,14 +179,9 @@ class _Temporary(Generic[T]):
 def _temporary(projection: Projection[Any], upcasters: tuple[Upcaster, ...]) -> _Temporary[Any]:
     tables = TableSet(projection, _SUFFIX)
     batch = batch_text("batch_as_of", upcasters, key=projection.shard_key)
+    parked = sql(_PACKAGE, "parked_as_of").replace("{consumer}", f"{projection.name}{_SUFFIX}")
     return _Temporary(
         tables,
-        ";\n".join([batch, *tables.create_tables(temporary=True)]).encode(),
+        ";\n".join([batch, parked, *tables.create_tables(temporary=True)]).encode(),
         ";\n".join(tables.create_indexes()).encode(),
     )
-
-
-async def _rows(
-    connection: Connection, statement: bytes, values: Mapping[str, Any]
-) -> list[AnyRow]:
-    return await (await connection.execute(statement, values)).fetchall()

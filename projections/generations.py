@@ -6,30 +6,25 @@ compared with stays as it is, to be looked at; a *scratch* one is made to compar
 these two or keeps them up to date, and whoever rebuilds or verifies next drops them.
 
 No statement here changes a table that queries read: new tables are made beside it, one pointer row
-moves, and tables that nobody reads any more are dropped.
+moves, and tables that nobody reads any more are dropped (`projections.dropping`).
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import structlog
-from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Identifier, Literal
 
 from app.eventstore.checkpoints import ensure_checkpoints
 from app.eventstore.database import Connection
+from projections.options import NO_OPTIONS, RebuildOptions, add_options
 from projections.projection import Generation, Projection
 
 BUILDING = "building"
 READY = "ready"
 DIFFERING = "differing"
 SCRATCH = "scratch"
-
-DROP_LOCK_TIMEOUT_MS = 100
-MAX_DROP_ATTEMPTS = 50
-_DROP_PAUSE_S = 0.2
 
 _log = structlog.get_logger(__name__)
 
@@ -66,19 +61,6 @@ UPDATE projection_generations SET state = %s, phase = NULL WHERE name = %s AND g
 """
 _SET_PHASE = "UPDATE projection_generations SET phase = %s WHERE name = %s AND generation = %s"
 
-# Tables carry their generation's name as a comment, for the definition that made them may be gone.
-_TABLES_OF = """
-SELECT relname FROM pg_class
-WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
-    AND obj_description(oid, 'pg_class') = %s
-"""
-_FORGET = (
-    "DELETE FROM checkpoints WHERE consumer = %(consumer)s",
-    "DELETE FROM parked_keys WHERE consumer = %(consumer)s",
-    "DELETE FROM projection_pointers WHERE name = %(name)s AND generation = %(generation)s",
-    "DELETE FROM projection_generations WHERE name = %(name)s AND generation = %(generation)s",
-)
-
 
 async def all_generations(connection: Connection) -> list[GenerationRow]:
     """Every generation of every projection, oldest first."""
@@ -98,6 +80,17 @@ async def pointed_to(connection: Connection, projection: Projection[Any]) -> Gen
     cursor = await connection.execute(_POINTED_TO, (projection.name, projection.version))
     row = await cursor.fetchone()
     return projection.generation(row[0]) if row else None
+
+
+async def kept_up_to_date(
+    connection: Connection, projection: Projection[Any]
+) -> list[Generation[Any]]:
+    """Those of this version of the definition that are built, oldest first."""
+    return [
+        projection.generation(row.generation)
+        for row in await _generations_of(connection, projection)
+        if row.definition_version == projection.version and row.state == READY
+    ]
 
 
 async def built_versions(connection: Connection) -> set[tuple[str, int]]:
@@ -154,14 +147,31 @@ async def _make_first(connection: Connection, projection: Projection[Any], shard
 
 
 async def next_generation(
-    connection: Connection, projection: Projection[Any], *, shards: int = 1
+    connection: Connection,
+    projection: Projection[Any],
+    *,
+    shards: int = 1,
+    options: RebuildOptions = NO_OPTIONS,
 ) -> Generation[Any]:
-    """The generation being built for this version of the definition; made when there is none."""
+    """The generation being built for this version of the definition; made when there is none.
+
+    The options are kept with it, beside those that it was begun with.
+    """
     async with _locked(connection, projection):
-        for row in await _generations_of(connection, projection):
-            if row.state == BUILDING and row.definition_version == projection.version:
-                return projection.generation(row.generation)
-        return await _create_next(connection, projection, BUILDING, shards)
+        generation = await _being_built(connection, projection)
+        if generation is None:
+            generation = await _create_next(connection, projection, BUILDING, shards)
+        await add_options(connection, generation, options)
+        return generation
+
+
+async def _being_built(
+    connection: Connection, projection: Projection[Any]
+) -> Generation[Any] | None:
+    for row in await _generations_of(connection, projection):
+        if row.state == BUILDING and row.definition_version == projection.version:
+            return projection.generation(row.generation)
+    return None
 
 
 async def scratch_generation(
@@ -223,43 +233,6 @@ async def set_state(connection: Connection, generation: Generation[Any], state: 
 async def set_phase(connection: Connection, generation: Generation[Any], phase: str) -> None:
     """Say, to whoever looks, what is being done to a generation."""
     await connection.execute(_SET_PHASE, (phase, generation.projection.name, generation.number))
-
-
-async def drop_leftovers(connection: Connection, projection: Projection[Any]) -> None:
-    """Drop what earlier rebuilds and verifications have left behind, whose lock the caller has."""
-    for row in await _generations_of(connection, projection):
-        is_newer = row.definition_version > projection.version
-        if row.state == SCRATCH or (row.state == DIFFERING and not is_newer):
-            await drop(connection, row)
-
-
-async def drop(connection: Connection, row: GenerationRow) -> bool:
-    """Drop a generation that no query reads; False when others used it all the while.
-
-    It gives way: nobody queues behind it for longer than 100 ms at a time.
-    """
-    for _ in range(MAX_DROP_ATTEMPTS):
-        try:
-            await _drop(connection, row)
-        except LockNotAvailable:
-            await asyncio.sleep(_DROP_PAUSE_S)
-        else:
-            _log.info("generation_dropped", generation=f"{row.name}_g{row.generation}")
-            return True
-    _log.warning("generation_in_use", generation=f"{row.name}_g{row.generation}")
-    return False
-
-
-async def _drop(connection: Connection, row: GenerationRow) -> None:
-    consumer = f"{row.name}_g{row.generation}"
-    async with connection.transaction():
-        await connection.execute(f"SET LOCAL lock_timeout = {DROP_LOCK_TIMEOUT_MS}")
-        tables = await (await connection.execute(_TABLES_OF, (consumer,))).fetchall()
-        values = {"consumer": consumer, "name": row.name, "generation": row.generation}
-        for statement in _FORGET:
-            await connection.execute(statement, values)
-        for (table,) in tables:
-            await connection.execute(SQL("DROP TABLE {}").format(Identifier(table)))
 
 
 @asynccontextmanager

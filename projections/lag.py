@@ -11,7 +11,7 @@ from app.eventstore.database import Database
 from app.kernel.errors import StoreUnavailable
 from app.kernel.metrics import Gauge
 from projections.projection import Projection
-from projections.status import ProjectionStatus, rate_per_s, statuses
+from projections.status import ProjectionStatus, rates_per_s, statuses
 
 LOOK_EVERY_S = 2.0
 
@@ -25,22 +25,24 @@ class LagGauges(NamedTuple):
 
 
 class Rates:
-    """How fast projections move, by the last two looks at them."""
+    """How fast projections' generations move, by the last two looks at them."""
 
     def __init__(self) -> None:
         """Begin without any."""
         self._last: dict[str, ProjectionStatus] = {}
         self._per_s: dict[str, float] = {}
 
-    def of(self, name: str) -> float | None:
-        """Events a second; None as long as there were no two looks."""
-        return self._per_s.get(name)
+    def of(self, generation: str) -> float | None:
+        """Events a second; None as long as there were no two looks at it."""
+        return self._per_s.get(generation)
 
     def look(self, seen: Sequence[ProjectionStatus]) -> None:
         """Take what is seen now."""
         now = {status.name: status for status in seen}
         self._per_s = {
-            name: rate_per_s(self._last[name], now[name]) for name in now.keys() & self._last.keys()
+            generation: rate
+            for name in now.keys() & self._last.keys()
+            for generation, rate in rates_per_s(self._last[name], now[name]).items()
         }
         self._last = now
 

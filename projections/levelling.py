@@ -30,7 +30,11 @@ class Levelling:
         self._log = log
 
     async def come_near(self) -> None:
-        """Apply what those that are behind lack, in batches of their own, as a projector does."""
+        """Apply what those that are behind lack, in batches of their own, as a projector does.
+
+        It ends where events are applied faster than they come: whoever has a shard works on it, or
+        is cut off after 30 s. Raises `UnknownEvent`, and what a step of a consumer raises.
+        """
         while behind := _lags(await self.positions(), more_than=FAR_BEHIND_EVENTS):
             await self._apply(behind)
             await asyncio.sleep(PAUSE_S)  # others are at it too
@@ -40,7 +44,8 @@ class Levelling:
         """Bring all to the position of the foremost, and answer it.
 
         In the open transaction. They stand at these positions, and nobody else can claim them: the
-        transaction has locked them, or another one of the caller's holds them.
+        transaction has locked them, or another one of the caller's holds them. Raises
+        `UnknownEvent`, or what the work raises: here nothing is parked.
         """
         for checkpoint, lag in _lags(positions, more_than=0).items():
             claim = Claim(checkpoint, self._log.catalogue, max_batch_events=lag)

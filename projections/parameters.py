@@ -33,12 +33,27 @@ AsOf = Annotated[
     ),
 ]
 
+MAX_FILTER_CHARACTERS = 200
+
+EventType = Annotated[
+    str | None, QueryParameter(name="type", description="Only events of this type.")
+]
+EventKind = Annotated[
+    str | None,
+    QueryParameter(name="kind", description="Only what is about this: `activity`, `customer`, …"),
+]
+
 _POSITION = re.compile(r"[0-9]{1,19}")
 
 
 def moment(value: str, *, field: str) -> Moment:
     """A position, or a point in time; `InvalidInput` for what is neither."""
-    return int(value) if _POSITION.fullmatch(value) else instant(value, field=field)
+    if _POSITION.fullmatch(value):
+        return int(value)
+    try:
+        return instant(value, field=field)
+    except InvalidInput as error:
+        raise InvalidInput(f"give a position of the log, or a time; {error}", field=field) from None
 
 
 async def past_of(
@@ -53,6 +68,13 @@ async def past_of(
     if min_position is not None:
         raise InvalidInput("it does not go with min_position", field="as_of")
     return await models.of(customer_id, moment(as_of, field="as_of"), field="as_of")
+
+
+def filter_text(value: str | None, *, field: str) -> str | None:
+    """What is filtered by, if anything; `InvalidInput` when it is longer than 200 characters."""
+    if value is None:
+        return None
+    return check_length(value, max_characters=MAX_FILTER_CHARACTERS, field=field)
 
 
 def check_length(value: str, *, max_characters: int, field: str) -> str:

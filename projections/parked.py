@@ -6,11 +6,10 @@ from typing import Any
 from app.eventstore.consumer import is_transient
 from app.eventstore.database import Connection
 from app.eventstore.parking import ParkedKey, parked_keys, resume
-from app.kernel.errors import NotFound
-from projections.generations import READY, all_generations
+from app.kernel.errors import NotFound, named_line
+from projections.generations import kept_up_to_date, pointed_to
 from projections.projection import Generation, Projection
 from projections.session import Log
-from projections.status import generation_read
 
 Tell = Callable[[ParkedKey, str | None], None]
 """Is told of a key, as it was parked before, and why it still is; None: it is not."""
@@ -18,7 +17,7 @@ Tell = Callable[[ParkedKey, str | None], None]
 
 async def parked_of(connection: Connection, projection: Projection[Any]) -> list[ParkedKey]:
     """The keys that queries' answers lack; none where queries have nothing to read yet."""
-    generation = await generation_read(connection, projection)
+    generation = await pointed_to(connection, projection)
     return await parked_keys(connection, [generation.name]) if generation else []
 
 
@@ -37,7 +36,8 @@ async def resume_parked(
     """
     async with await log.connect(projection.shard_key) as connection:
         await connection.execute("SET synchronous_commit = on")  # somebody is told of it
-        generations = await _kept_up_to_date(connection, projection)
+        kept = await kept_up_to_date(connection, projection)
+        generations = {generation.name: generation for generation in kept}
         parked = [
             each
             for each in await parked_keys(connection, list(generations))
@@ -62,18 +62,5 @@ async def _resume(
     except Exception as error:
         if is_transient(error):
             raise
-        return f"{type(error).__name__}: {error}".splitlines()[0]
+        return named_line(error)
     return None
-
-
-async def _kept_up_to_date(
-    connection: Connection, projection: Projection[Any]
-) -> dict[str, Generation[Any]]:
-    """By name: those of this definition that are no longer being built."""
-    generations = [
-        projection.generation(row.generation)
-        for row in await all_generations(connection)
-        if (row.name, row.definition_version, row.state)
-        == (projection.name, projection.version, READY)
-    ]
-    return {generation.name: generation for generation in generations}

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.database import Connection, borrowing
@@ -13,7 +14,18 @@ from app.kernel.errors import NotFound
 from projections.lag import Rates
 from projections.parked import parked_of
 from projections.projection import Projection
-from projections.status import GenerationStatus, State, statuses
+from projections.status import GenerationStatus, ProjectionStatus, State, statuses
+
+
+class GenerationView(GenerationStatus, frozen=True):
+    """One set of tables, and how it gets on."""
+
+    rate: Annotated[float | None, Meta(examples=[250.0])]
+    """Events a second of late; null until this process has looked twice, which takes seconds."""
+    percent: Annotated[float, Meta(examples=[100.0])]
+    """How much of the log is in it."""
+    seconds_left: Annotated[float | None, Meta(examples=[0.0])]
+    """Until all of the log is in it, at this rate; null where it does not move, or nobody knows."""
 
 
 class ProjectionView(Struct, frozen=True):
@@ -26,8 +38,8 @@ class ProjectionView(Struct, frozen=True):
     ``rebuilding`` beside what queries read; ``building``, so that queries have nothing to read yet.
     """
     rate: Annotated[float | None, Meta(examples=[250.0])]
-    """Events a second of late; null until this process has looked twice, which takes seconds."""
-    generations: Sequence[GenerationStatus]
+    """That of the generation that queries read; null where there is none."""
+    generations: Sequence[GenerationView]
     """The sets of its tables, oldest first, those of other versions of the definition included."""
     looked_at: datetime
     """The store's time."""
@@ -63,19 +75,7 @@ class ProjectionQueries:
         """Each of them, as it is now. Raises `StoreUnavailable`."""
         projections = tuple(self._projections.values())
         found = await borrowing(self._pool, lambda connection: statuses(connection, projections))
-        return ProjectionList(
-            [
-                ProjectionView(
-                    status.name,
-                    status.definition_version,
-                    status.state,
-                    self._rates.of(status.name),
-                    status.generations,
-                    status.looked_at,
-                )
-                for status in found
-            ]
-        )
+        return ProjectionList([_view(status, self._rates) for status in found])
 
     async def parked(self, name: str, *, limit: int) -> ParkedKeyList:
         """What the generation that queries read leaves out.
@@ -87,3 +87,28 @@ class ProjectionQueries:
             raise NotFound(f"there is no projection {name!r}")
         keys = await borrowing(self._pool, lambda connection: parked_of(connection, projection))
         return ParkedKeyList(keys[:limit])
+
+
+def _view(status: ProjectionStatus, rates: Rates) -> ProjectionView:
+    return ProjectionView(
+        status.name,
+        status.definition_version,
+        status.state,
+        rates.of(status.read.name) if status.read else None,
+        [_generation_view(each, rates.of(each.name)) for each in status.generations],
+        status.looked_at,
+    )
+
+
+def _generation_view(status: GenerationStatus, rate: float | None) -> GenerationView:
+    head = status.position + status.lag_events
+    if status.lag_events == 0:
+        seconds_left: float | None = 0.0
+    else:
+        seconds_left = status.lag_events / rate if rate else None
+    return GenerationView(
+        **asdict(status),
+        rate=rate,
+        percent=100 * status.position / head if head else 100.0,
+        seconds_left=seconds_left,
+    )

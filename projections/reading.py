@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from psycopg.errors import UndefinedTable
 from psycopg_pool import AsyncConnectionPool
 
-from app.eventstore.database import Connection, borrowing
+from app.eventstore.database import Connection, borrowing, rows_of
 from app.eventstore.tables import checkpoints, events, parked_keys
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind
 from projections.projection import DIALECT, Generation, Projection
@@ -67,7 +67,7 @@ class _Behind(NamedTuple):
     head: int
 
 
-async def _anything(connection: Connection) -> None:
+async def _no_check(connection: Connection) -> None:
     pass
 
 
@@ -80,7 +80,7 @@ class ReadModels:
         *,
         min_position_timeout: timedelta,
         head: Callable[[], Awaitable[int]] | None = None,
-        check: Callable[[Connection], Awaitable[None]] = _anything,
+        check: Callable[[Connection], Awaitable[None]] = _no_check,
     ) -> None:
         """Take the pool to read with (`QUERY_SETTINGS`), and how long to wait for a read model.
 
@@ -164,7 +164,7 @@ class ReadModels:
             generation = await self._generation(connection, projection)
             if min_position and (behind := await _behind(connection, generation, min_position)):
                 return behind
-            return await _rows(connection, query(generation.tables), values)
+            return await rows_of(connection, query(generation.tables), values)
 
         return await borrowing(self._pool, ask)
 
@@ -184,7 +184,7 @@ class ReadModels:
 async def _pointed_to(connection: Connection, projection: Projection[T]) -> Generation[T]:
     values = {"name": projection.name, "version": projection.version}
     try:
-        rows = await _rows(connection, _pointer(), values)
+        rows = await rows_of(connection, _pointer(), values)
     except UndefinedTable as error:  # a replica that has not replayed the first migration
         raise ReadModelBehind("the store's tables are not there yet") from error
     if not rows:
@@ -203,15 +203,9 @@ async def _behind(
 ) -> _Behind | None:
     """Where the generation and the log are, as long as it has not come to the position."""
     values = {"consumer": generation.name}
-    [row] = await _rows(connection, _reached_and_head(), values)
+    [row] = await rows_of(connection, _reached_and_head(), values)
     reached = _Behind(*row)
     return reached if reached.position < min_position else None
-
-
-async def _rows(
-    connection: Connection, statement: bytes, values: Mapping[str, Any]
-) -> list[AnyRow]:
-    return await (await connection.execute(statement, values)).fetchall()
 
 
 @compiled

@@ -7,26 +7,26 @@ beginning. Up to the one transaction that moves the pointer, queries see nothing
 nothing else.
 
 Before that, what was built is compared: with the generation that queries read, or, where none of
-this definition is, with a sample made another way. One that differs is never read. It stays as it
-is, to be looked at, and the next rebuild drops it and begins from scratch.
+this definition is, with a sample made another way. One that differs is not read, unless whoever
+asked for it has said that the log is right. It stays as it is, to be looked at, and the next
+rebuild drops it and begins from scratch.
 """
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
 from app.eventstore.checkpoints import note_error, positions_of
 from app.eventstore.database import Connection
 from app.kernel.errors import Refused
+from projections.dropping import drop, drop_leftovers
 from projections.filling import JOBS, Filling, OnProgress, Throttle, only_work_on
 from projections.generations import (
     DIFFERING,
-    READY,
     all_generations,
-    drop,
-    drop_leftovers,
+    kept_up_to_date,
     next_generation,
     point_to,
     pointed_to,
@@ -35,10 +35,17 @@ from projections.generations import (
     unbuilt,
 )
 from projections.levelling import Levelling
+from projections.options import RebuildOptions, options_of
 from projections.projection import Generation, Projection
 from projections.session import Log
 from projections.sharding import reshard
-from projections.verification import GenerationsDiffer, compare, compare_sample
+from projections.verification import (
+    Comparison,
+    GenerationsDiffer,
+    OnDifferences,
+    compare,
+    compare_sample,
+)
 
 HANDOVER = timedelta(seconds=1)
 """How long the new generation is kept up to date here, until projectors have found it."""
@@ -56,6 +63,8 @@ async def rebuild(
     projection: Projection[Any],
     *,
     on_progress: OnProgress = lambda _: None,
+    on_differences: OnDifferences = lambda _: None,
+    accept_differences: bool = False,
     drop_old: bool = False,
     jobs: int = JOBS,
     shards: int | None = None,
@@ -72,10 +81,16 @@ async def rebuild(
     `unless_built`: only where one was begun, or nothing is built; else the answer is the number
     of what is read. (Whoever saw that something was to be built may find it done.)
 
+    Where it is not what it has to be, `on_differences` is told. `accept_differences`: the log is
+    right, and queries read what it makes; else they go on reading the former generation.
+
     The generation that they read before is kept, and kept up to date, unless `drop_old`; earlier
-    ones are dropped. Raises `RebuildRunning`, `GenerationsDiffer` when the new one is not what it
-    has to be (queries go on reading the former one), `UnknownEvent` when the log holds events that
-    this code is too old for, `StoreUnavailable`, or a `psycopg.Error`; another call then continues.
+    ones are dropped. What an earlier call was asked (`accept_differences`, `drop_old`, `throttle`)
+    still holds for one that goes on where that was interrupted.
+
+    Raises `RebuildRunning`, `GenerationsDiffer` when differences are not accepted, `UnknownEvent`
+    when the log holds events that this code is too old for, `StoreUnavailable`, or a
+    `psycopg.Error`; another call then continues.
     """
     connection = await log.connect(projection.shard_key)
     try:
@@ -84,21 +99,23 @@ async def rebuild(
         if unless_built and read and not await unbuilt(connection, [projection]):
             return read.number
         await drop_leftovers(connection, projection)
-        generation = await next_generation(connection, projection, shards=jobs)
-        filling = Filling(connection, generation, log, on_progress, Throttle(throttle))
+        asked = RebuildOptions(accept_differences, drop_old, throttle)
+        generation = await next_generation(connection, projection, shards=jobs, options=asked)
+        options = await options_of(connection, generation)
+        filling = Filling(connection, generation, log, on_progress, Throttle(options.throttle))
         await filling.apply_to_the_end("loading")
         await filling.index()
         await filling.apply_to_the_end("catching up")
         before = await read_so_far(connection, projection)
-        if shards is None:
-            shards = len(await positions_of(connection, f"{projection.name}_g{before}")) or 1
-        await reshard(log, generation, projection.shards(shards))
+        if shards is None and before is not None:
+            shards = len(await positions_of(connection, projection.generation(before).name))
+        await reshard(log, generation, projection.shards(shards or 1))
         await filling.begin("verifying")
-        await _verify(log, connection, generation)
+        await _verify(log, connection, generation, on_differences)
         await filling.apply_to_the_end("catching up")
         await _send_queries_to(log, connection, generation)
         await filling.keep_up(handover)
-        await _drop_older(connection, generation, keep=None if drop_old else before)
+        await _drop_older(connection, generation, keep=None if options.drop_old else before)
         return generation.number
     finally:
         await connection.close()
@@ -135,37 +152,48 @@ async def _send_queries_to(log: Log, connection: Connection, generation: Generat
         await point_to(connection, generation)
 
 
-async def _verify(log: Log, connection: Connection, generation: Generation[Any]) -> None:
-    """Compare what was built, and set it aside where it differs."""
+async def _verify(
+    log: Log, connection: Connection, generation: Generation[Any], on_differences: OnDifferences
+) -> None:
+    """Compare what was built, and set it aside where it differs and that is not accepted."""
     live = await pointed_to(connection, generation.projection)
     if live is None:
         comparison = await compare_sample(log, generation)
     else:
         comparison = await compare(log, generation, live)
-    try:
-        comparison.check()
-    except GenerationsDiffer as error:
-        for checkpoint in await positions_of(connection, generation.name):
-            await note_error(connection, checkpoint, str(error))
-        await set_state(connection, generation, DIFFERING)
-        _log.error("generation_differs", generation=generation.name, error=str(error))
-        raise
+    if not comparison.differences:
+        return
+    on_differences(comparison)
+    # Asked only now, for that may be said while it is being built.
+    if (await options_of(connection, generation)).accept_differences:
+        summary = comparison.summary
+        _log.warning("differences_accepted", generation=generation.name, differences=summary)
+    else:
+        await _set_aside(connection, generation, comparison)
+
+
+async def _set_aside(
+    connection: Connection, generation: Generation[Any], comparison: Comparison
+) -> NoReturn:
+    way_out = f"tidings rebuild {generation.projection.name} --accept-differences"
+    message = f"{comparison.summary}; if the log is right: {way_out}"
+    for checkpoint in await positions_of(connection, generation.name):
+        await note_error(connection, checkpoint, message)
+    await set_state(connection, generation, DIFFERING)
+    _log.error("generation_differs", generation=generation.name, error=message)
+    raise GenerationsDiffer(message)
 
 
 async def _former(connection: Connection, projection: Projection[Any]) -> Generation[Any]:
     read = await pointed_to(connection, projection)
     others = [
-        row.generation
-        for row in await all_generations(connection)
-        if row.name == projection.name
-        and row.definition_version == projection.version
-        and row.state == READY
-        and read is not None
-        and row.generation != read.number
+        generation
+        for generation in await kept_up_to_date(connection, projection)
+        if read is not None and generation.number != read.number
     ]
     if not others:
         raise Refused(f"{projection.name} has no former generation to go back to")
-    return projection.generation(max(others))
+    return others[-1]
 
 
 async def _near_the_head(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct
 from psycopg_pool import AsyncConnectionPool
 
@@ -13,7 +13,21 @@ from app.eventstore.database import Connection, borrowing
 from app.http.access import requires
 from projections.filling import JOBS
 from projections.generations import next_generation
+from projections.options import RebuildOptions
 from projections.projection import Generation, Projection
+
+
+class RebuildWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """How it is to be built."""
+
+    accept_differences: Annotated[
+        bool,
+        Meta(
+            description="The log is right: queries read what it makes, even where that differs from"
+            " what they read so far. The differences are logged.",
+            examples=[True],
+        ),
+    ] = False
 
 
 class RebuildAccepted(Struct, frozen=True):
@@ -36,15 +50,18 @@ def rebuild_routes(
         summary="Rebuild a read model",
         status_code=202,
     )
-    async def rebuild_read_model(name: FromPath[str]) -> RebuildAccepted:
+    async def rebuild_read_model(
+        name: FromPath[str], data: JSONBody[RebuildWanted | None] = None
+    ) -> RebuildAccepted:
         """A projector builds a new generation from the log, beside the one that queries read.
 
-        Asked again while that is being built, it answers the same.
+        Asked again while that is being built, it answers the same. The body may be left out.
         """
         projection = projection_named(name)
+        options = RebuildOptions(accept_differences=data is not None and data.accept_differences)
 
         async def ask(connection: Connection) -> Generation[Any]:
-            return await next_generation(connection, projection, shards=JOBS)
+            return await next_generation(connection, projection, shards=JOBS, options=options)
 
         generation = await borrowing(pool, ask)
         return RebuildAccepted(name, generation.number)

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 from psycopg.rows import class_row
 
 from app.eventstore.database import Connection
 from projections.generations import BUILDING
-from projections.projection import Generation, Projection
-
-T = TypeVar("T")
+from projections.projection import Projection
 
 BEHIND_AFTER_S = 5.0
 """A lag that is no longer than this is none that anybody would have to do something about."""
@@ -125,17 +123,18 @@ async def statuses(
     ]
 
 
-async def generation_read(
-    connection: Connection, projection: Projection[T]
-) -> Generation[T] | None:
-    """The generation that queries read; None until one was built."""
-    [status] = await statuses(connection, [projection])
-    return None if status.read is None else projection.generation(status.read.generation)
+def rates_per_s(before: ProjectionStatus, now: ProjectionStatus) -> dict[str, float]:
+    """Events a second that each generation moved by between two looks, by its name.
 
-
-def rate_per_s(before: ProjectionStatus, now: ProjectionStatus) -> float:
-    """Events a second that the read generation moved by between two looks."""
+    One that is further back than it was did not move: a crash of the server took back what it had,
+    or it is another of the same name, after one that differed.
+    """
     seconds = (now.looked_at - before.looked_at).total_seconds()
-    if before.read is None or now.read is None or before.read.name != now.read.name or seconds <= 0:
-        return 0.0
-    return (now.read.position - before.read.position) / seconds
+    if seconds <= 0:
+        return {}
+    was = {generation.name: generation.position for generation in before.generations}
+    return {
+        generation.name: max(generation.position - was[generation.name], 0) / seconds
+        for generation in now.generations
+        if generation.name in was
+    }

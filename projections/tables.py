@@ -1,6 +1,6 @@
 """What the framework keeps about projections. Each generation's own tables are not listed here."""
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, DateTime, Double, Integer, MetaData, Table, Text, false
 
 from app.eventstore.tables import metadata as store_metadata
 
@@ -17,6 +17,10 @@ generations = Table(
     ),
     Column("made_at", DateTime(timezone=True), nullable=False),
     Column("phase", Text(collation="C"), comment="what a rebuild is at, or was when it died"),
+    # What a rebuild was asked to do; whoever takes it up does the same.
+    Column("accept_differences", Boolean, nullable=False, server_default=false()),
+    Column("drop_old", Boolean, nullable=False, server_default=false()),
+    Column("throttle", Double, comment="events a second"),
 )
 
 # One row says which generation queries read, for each version of the definition: moving it is how a

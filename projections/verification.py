@@ -5,7 +5,7 @@ the one that lags, and until a snapshot sees both at one position; the compariso
 snapshot, while the projectors go on.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -17,12 +17,11 @@ from app.eventstore.database import Connection
 from app.eventstore.parking import parked_keys
 from app.kernel.errors import Refused, TidingsError
 from projections.differences import MAX_NAMED, Chosen, Difference, differences
+from projections.dropping import drop, drop_leftovers
 from projections.filling import JOBS, Filling, OnProgress, Throttle, only_work_on
 from projections.generations import (
     SCRATCH,
     GenerationRow,
-    drop,
-    drop_leftovers,
     pointed_to,
     scratch_generation,
 )
@@ -50,14 +49,21 @@ class Comparison(Struct, frozen=True):
 
     def check(self) -> None:
         """Raise `GenerationsDiffer` where something differs, naming whom."""
-        if not self.differences:
-            return
-        tables = ", ".join(difference.table for difference in self.differences)
+        if self.differences:
+            raise GenerationsDiffer(self.summary)
+
+    @property
+    def summary(self) -> str:
+        """What differs, by how many, and who the first of them are."""
+        tables = ", ".join(f"{each.table} ({each.count:,})" for each in self.differences)
         named = sorted({name for each in self.differences for name in each.named})[:MAX_NAMED]
-        raise GenerationsDiffer(
+        return (
             f"{self.generation} differs from {self.compared_with} at position {self.position}"
             f" in {tables}: {', '.join(named)}"
         )
+
+
+OnDifferences = Callable[[Comparison], None]
 
 
 async def compare(log: Log, one: Generation[Any], other: Generation[Any]) -> Comparison:

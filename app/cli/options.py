@@ -1,11 +1,9 @@
 """Options that are settings: declared once, in `Settings`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
-import psycopg
 import rich_click as click
 from msgspec.inspect import Metadata, type_info
 
@@ -38,16 +36,6 @@ def settings_of(options: dict[str, Any]) -> Settings:
         if options.get(name) is None:
             raise
         raise InvalidInput(str(error), field=f"--{name.replace('_', '-')}") from None
-
-
-@contextmanager
-def refusals_in_one_line() -> Iterator[None]:
-    """Say in one line what the server refuses of a statement of ours."""
-    try:
-        yield
-    except psycopg.Error as error:
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise click.ClickException(line) from None
 
 
 def _option(name: str) -> Callable[[F], F]:

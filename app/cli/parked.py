@@ -10,7 +10,8 @@ from rich.table import Table
 
 from app.bootstrap import PROJECTION_NAMES, parked_keys_of_projection, resume_projection
 from app.cli import console
-from app.cli.options import STORE, refusals_in_one_line, settings_of, settings_options
+from app.cli.options import STORE, settings_of, settings_options
+from app.cli.refusals import refusals_in_one_line
 from app.eventstore.parking import ParkedKey
 from app.running import running_database
 

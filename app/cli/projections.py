@@ -44,7 +44,7 @@ def _list(options: dict[str, Any]) -> None:
     for column in ("position", "lag (events)", "lag (s)", "rate (events/s)", "shards", "parked"):
         table.add_column(column, justify="right")
     table.add_column("last error", overflow="fold")
-    for status, rate_per_s in observed:
+    for status, rates_per_s in observed:
         for generation in status.generations:
             table.add_row(
                 status.name,
@@ -53,7 +53,7 @@ def _list(options: dict[str, Any]) -> None:
                 f"{generation.position:,}",
                 f"{generation.lag_events:,}",
                 f"{generation.lag_seconds:.1f}",
-                f"{rate_per_s:,.0f}" if generation == status.read else "",
+                f"{rates_per_s.get(generation.name, 0):,.0f}",
                 f"{generation.shards:,}",
                 f"{generation.parked_keys:,}",
                 escape(generation.last_error or ""),

@@ -16,7 +16,7 @@ from app.settings import Settings
 
 
 @click.command
-@settings_options(*STORE, *LOGS, "poll_interval_ms")
+@settings_options(*STORE, "shards", *LOGS, "poll_interval_ms")
 def command(**options: Any) -> None:
     """Keep the read models up to date.
 

@@ -3,18 +3,9 @@
 from typing import Any
 
 import msgspec
-import psycopg
 import rich_click as click
 import uvloop
 from click.core import ParameterSource
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from app.bootstrap import (
     PROJECTION_NAMES,
@@ -23,16 +14,24 @@ from app.bootstrap import (
     roll_projection_back,
 )
 from app.cli import console
+from app.cli.differences import show
 from app.cli.options import STORE, settings_of, settings_options
+from app.cli.progress import shown_progress
+from app.cli.refusals import refusals_in_one_line
 from app.eventstore.database import Database
 from app.logs import configure_logs
 from app.running import running_database
 
-EXCLUDED_BY_ROLLBACK = ("drop_old", "jobs", "throttle")
+EXCLUDED_BY_ROLLBACK = ("accept_differences", "drop_old", "jobs", "throttle")
 
 
 @click.command
 @click.argument("name", type=click.Choice(PROJECTION_NAMES))
+@click.option(
+    "--accept-differences",
+    is_flag=True,
+    help="The log is right: queries read what it makes, even where it differs.",
+)
 @click.option("--drop-old", is_flag=True, help="Drop the tables that queries read before.")
 @click.option(
     "--jobs",
@@ -43,7 +42,7 @@ EXCLUDED_BY_ROLLBACK = ("drop_old", "jobs", "throttle")
 @click.option(
     "--throttle",
     metavar="EVENTS_PER_S",
-    type=click.FloatRange(min=1),
+    type=click.IntRange(min=1),
     help="Apply no more events a second than this.",
 )
 @click.option("--rollback", is_flag=True, help="Let queries read the former one again.")
@@ -54,17 +53,18 @@ def command(
     /,
     name: str,
     *,
+    rollback: bool,
+    accept_differences: bool,
     drop_old: bool,
     jobs: int,
-    throttle: float | None,
-    rollback: bool,
+    throttle: int | None,
     **options: Any,
 ) -> None:
     """Rebuild a read model from the log, beside the one that queries go on reading.
 
     When it is filled and found to be right, queries read it from then on. The former one is kept up
-    to date until the next rebuild. One that is interrupted goes on where it stood when it is
-    started again, or when a projector finds it.
+    to date until the next rebuild. One that is interrupted goes on where it stood, and as it was
+    asked to, when it is started again, or when a projector finds it.
     """
     if rollback:
         _refuse_others(context)
@@ -74,7 +74,14 @@ def command(
         if rollback:
             generation = uvloop.run(roll_projection_back(database, name))
         else:
-            generation = _rebuild(database, name, drop_old=drop_old, jobs=jobs, throttle=throttle)
+            generation = _rebuild(
+                database,
+                name,
+                accept_differences=accept_differences,
+                drop_old=drop_old,
+                jobs=jobs,
+                throttle=throttle,
+            )
     console.print(f"Queries of [bold]{name}[/] read generation {generation} now.")
 
 
@@ -85,34 +92,24 @@ def _refuse_others(context: click.Context) -> None:
 
 
 def _rebuild(
-    database: Database, name: str, *, drop_old: bool, jobs: int, throttle: float | None
+    database: Database,
+    name: str,
+    *,
+    accept_differences: bool,
+    drop_old: bool,
+    jobs: int,
+    throttle: int | None,
 ) -> int:
-    with progress_bar() as progress:
-        task = progress.add_task(name, total=None)
+    with shown_progress(name) as on_progress:
         run = rebuild_projection(
             database,
             name,
-            on_progress=lambda at: progress.update(
-                task, description=f"{name}: {at.phase}", completed=at.position, total=at.head
-            ),
+            on_progress=on_progress,
+            on_differences=lambda found: show(found, found.compared_with),
+            accept_differences=accept_differences,
             drop_old=drop_old,
             jobs=jobs,
             throttle=throttle,
         )
-        try:
+        with refusals_in_one_line("start it again to go on"):
             return uvloop.run(run)
-        except psycopg.Error as error:
-            line = str(error).strip().splitlines()[0]
-            raise click.ClickException(f"{line} (start it again to go on)") from None
-
-
-def progress_bar() -> Progress:
-    """How far the log has been applied, how fast it goes, and how long it will take."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -7,7 +7,8 @@ import uvloop
 
 from app.bootstrap import MAX_PROJECTION_SHARDS, PROJECTION_NAMES, reshard_projection
 from app.cli import console
-from app.cli.options import STORE, refusals_in_one_line, settings_of, settings_options
+from app.cli.options import STORE, settings_of, settings_options
+from app.cli.refusals import refusals_in_one_line
 from app.running import running_database
 
 

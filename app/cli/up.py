@@ -46,6 +46,7 @@ FIRST_KEY_NAME = "default"
     "host",
     "port",
     "workers",
+    "shards",
     *LOGS,
     "poll_interval_ms",
     "min_position_timeout_ms",

@@ -32,6 +32,7 @@ from app.kernel.errors import (
     StoreUnavailable,
     TidingsError,
     UnstorableValue,
+    first_line,
 )
 from app.kernel.metrics import UNMEASURED, Histogram
 
@@ -148,7 +149,7 @@ class Appender:
         try:
             waiting.encode()
         except (TypeError, ValueError, OverflowError) as error:
-            waiting.resolve(UnstorableValue(_first_line(error), field="data"))
+            waiting.resolve(UnstorableValue(first_line(error), field="data"))
             return False
         return True
 
@@ -188,7 +189,7 @@ class Appender:
                 self._heads.forget()
                 await self._send(group)
             elif len(group) == 1:
-                _fail(group, UnstorableValue(_first_line(error), field="data"))
+                _fail(group, UnstorableValue(first_line(error), field="data"))
             else:
                 for half in halves(group):
                     await self._send(half)
@@ -228,7 +229,7 @@ class Appender:
                     waiting.sent = True
                 if perf_counter() + pause_s > deadline:
                     raise _as_unavailable(error) from error
-                _log.warning("append_retried", error=_first_line(error))
+                _log.warning("append_retried", error=first_line(error))
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - jitter
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -278,7 +279,3 @@ def _as_unavailable(error: Exception) -> TidingsError:
     if isinstance(error, psycopg.Error):
         return unavailable(error)
     return StoreUnavailable("the event store does not answer")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

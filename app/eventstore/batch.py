@@ -13,7 +13,8 @@ or cut off, holds the row for 30 s at most.
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from enum import Enum
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import AsyncCursor
 
@@ -87,10 +88,7 @@ class Claim:
         `held`: although another transaction of the caller's holds it (`checkpoints.hold`).
         """
         parameters = {**self._parameters, "max_events": max_events or self.max_batch_events}
-        statement = sql(_PACKAGE, "claim_batch")
-        if held:  # the strongest lock that a holder leaves to others; nobody keeps it for long
-            statement = statement.replace("FOR UPDATE SKIP LOCKED", "FOR NO KEY UPDATE")
-        return await connection.execute(statement, parameters, prepare=True)
+        return await connection.execute(_claim(held), parameters, prepare=True)
 
     async def advance(self, connection: Connection) -> None:
         """Leave the batch behind, in the same transaction; nothing when none was claimed."""
@@ -143,6 +141,13 @@ class Claim:
             await connection.execute(sql(_PACKAGE, "park_batch"), values)
             await self.advance(connection)
             return span
+
+
+@cache
+def _claim(held: bool) -> LiteralString:
+    # Beside a holder: the strongest lock that it leaves to others. Nobody keeps it for long.
+    lock: LiteralString = "FOR NO KEY UPDATE" if held else "FOR UPDATE SKIP LOCKED"
+    return sql(_PACKAGE, "claim_batch").replace("{lock}", lock)
 
 
 async def span_of(claimed: AsyncCursor[tuple[Any, ...]]) -> Span | None:

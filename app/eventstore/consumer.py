@@ -33,7 +33,7 @@ from app.eventstore.database import Connection
 from app.eventstore.doubt import Doubt
 from app.eventstore.parking import MAX_PARKED_KEYS, parked_count
 from app.eventstore.wakeups import Wakeups
-from app.kernel.errors import StoreUnavailable, TidingsError
+from app.kernel.errors import StoreUnavailable, TidingsError, named_line
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
@@ -167,7 +167,7 @@ class Consumer:
         """How long to pause; None when the checkpoint turns out to be gone."""
         was_connected = self._connection is not None
         await self._close()
-        message = f"{type(error).__name__}: {error}".splitlines()[0]  # below stand values
+        message = named_line(error)
         consumer, shard = self._claim.checkpoint
         _log.warning("consumer_failed", consumer=consumer, shard=shard, error=message)
         if is_transient(error):

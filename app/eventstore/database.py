@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from app.kernel.errors import StoreUnavailable, UnsafeServer
+from app.kernel.errors import StoreUnavailable, UnsafeServer, first_line
 
 OLDEST_MAJOR_VERSION = 15
 FETCH_FOR = timedelta(seconds=10)
@@ -109,8 +109,7 @@ class Database:
 
 def unavailable(error: psycopg.Error, called: str = Database.called) -> StoreUnavailable:
     """The error for callers, in one line."""
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return StoreUnavailable(f"{called} cannot be reached: {first_line}")
+    return StoreUnavailable(f"{called} cannot be reached: {first_line(error)}")
 
 
 async def check_server(connection: Connection, *, accept_data_loss: bool) -> None:
@@ -153,15 +152,18 @@ def _refuse_unsafe(off: Sequence[tuple[str, ...]], *, accept_data_loss: bool) ->
         )
 
 
+async def rows_of(
+    connection: Connection, statement: LiteralString | bytes, values: Values
+) -> list[tuple[Any, ...]]:
+    """The rows that a statement answers."""
+    return await (await connection.execute(statement, values)).fetchall()
+
+
 async def fetch(
     pool: AsyncConnectionPool[Connection], statement: LiteralString | bytes, values: Values
 ) -> list[tuple[Any, ...]]:
-    """The rows that a statement answers; it is run, and fails, as the work of `borrowing`."""
-
-    async def rows(connection: Connection) -> list[tuple[Any, ...]]:
-        return await (await connection.execute(statement, values)).fetchall()
-
-    return await borrowing(pool, rows)
+    """The same on a connection of a pool: it is run, and fails, as the work of `borrowing`."""
+    return await borrowing(pool, lambda connection: rows_of(connection, statement, values))
 
 
 async def borrowing(

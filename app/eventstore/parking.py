@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from app.eventstore.batch import Work
 from app.eventstore.checkpoints import storable
 from app.eventstore.database import Connection, sql
-from app.kernel.errors import NotFound
+from app.kernel.errors import NotFound, named_line
 
 MAX_PARKED_KEYS = 1_000
 """Of one consumer. When more fail, it is hardly by their events: the consumer stops before them."""
@@ -98,8 +98,7 @@ async def resume(
             values["at"] = stretch.first - values["skipped"]
             size = stretch.upto - stretch.first + 1
             if size <= 1:
-                message = f"{type(error).__name__}: {error}".splitlines()[0]
-                failed = {"position": stretch.first, "error": storable(message)}
+                failed = {"position": stretch.first, "error": storable(named_line(error))}
                 await connection.execute(_STILL_FAILS, values | failed)
                 raise
             values["positions"] = size // 2

@@ -123,6 +123,7 @@ def _complete(operation: dict[str, Any], path: str, method: str, document: Docum
         {"$ref": f"#/components/parameters/{name}"} for name in names
     )
     body = operation.get("requestBody", {})
+    _say_whether_required(body)
     for part in chain([body], responses.values()):
         media = part.get("content", {}).get(_JSON)
         if media and "example" not in media and "examples" not in media:
@@ -136,6 +137,13 @@ def _tell_scopes(route: HTTPRoute, document: Document) -> None:
         scope = permission_of(handler).scope
         if operation and scope:
             operation["security"] = [{name: [scope]} for name in _SECURITY_SCHEMES]
+
+
+def _say_whether_required(body: dict[str, Any]) -> None:
+    """A body that may be null may be left out; Litestar requires every one."""
+    choices = body.get("content", {}).get(_JSON, {}).get("schema", {}).get("oneOf", ())
+    if any(choice.get("type") == "null" for choice in choices):
+        body["required"] = False
 
 
 def _summarise(operation: dict[str, Any]) -> None:

@@ -29,6 +29,24 @@ async def read_json_body(
     Raises `UnsupportedMediaType` for another media type or a compressed body, `InputTooLarge`, and
     `InvalidInput` when the body is empty or the client goes before it is complete.
     """
+    _check_headers(scope, max_bytes)
+    body = await _read(receive, max_bytes)
+    if not body:
+        raise InvalidInput("the body is empty")
+    return body
+
+
+async def read_json_body_if_any(
+    scope: AnyScope, receive: Receive, *, max_bytes: int = MAX_BODY_BYTES
+) -> bytes:
+    """The same where the body may be left out: then it is empty, of whatever type it says it is."""
+    body = await _read(receive, max_bytes)
+    if body:
+        _check_headers(scope, max_bytes)
+    return body
+
+
+def _check_headers(scope: AnyScope, max_bytes: int) -> None:
     headers = context_of(scope).headers
     content_type = headers.get(b"content-type", b"")
     if content_type != _JSON and not _is_json(content_type):
@@ -38,10 +56,6 @@ async def read_json_body(
     announced = headers.get(b"content-length", b"")
     if announced.isdigit():
         _check_size(int(announced), max_bytes)
-    body = await _read(receive, max_bytes)
-    if not body:
-        raise InvalidInput("the body is empty")
-    return body
 
 
 def _is_json(content_type: bytes) -> bool:
@@ -82,9 +96,14 @@ class JsonRequest(Request[Any, Any, State]):
     """
 
     async def body(self) -> bytes:
-        """The body as sent, once its media type and size are found right."""
+        """The body as sent, once its media type and size are found right.
+
+        A handler whose `data` may be None does without.
+        """
         if not isinstance(self._body, bytes):
-            self._body = await read_json_body(
+            field = self.route_handler.parsed_data_field
+            read = read_json_body_if_any if field and field.is_optional else read_json_body
+            self._body = await read(
                 self.scope,
                 cast(Receive, self.receive),
                 max_bytes=self.route_handler.resolve_request_max_body_size() or MAX_BODY_BYTES,

@@ -84,3 +84,13 @@ class WrongReplica(TidingsError):
 
 class UnsafeServer(TidingsError):
     """The PostgreSQL server could lose acknowledged events."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line. Of the server's errors, values stand below that."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def named_line(error: BaseException) -> str:
+    """The same behind the error's name: ``DataError: …``."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]

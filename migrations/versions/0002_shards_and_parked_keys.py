@@ -1,4 +1,4 @@
-"""Shards of a consumer's work, keys that are parked, and what a rebuild says of itself."""
+"""Shards of a consumer's work, keys that are parked, and what a rebuild was asked and says."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -46,6 +46,14 @@ def upgrade() -> None:
             "phase", sa.Text(collation="C"), comment="what a rebuild is at, or was when it died"
         ),
     )
+    for option in ("accept_differences", "drop_old"):
+        op.add_column(
+            "projection_generations",
+            sa.Column(option, sa.Boolean, nullable=False, server_default=sa.false()),
+        )
+    op.add_column(
+        "projection_generations", sa.Column("throttle", sa.Double, comment="events a second")
+    )
     _comment_states("building, ready, differing, scratch", instead_of="building, ready")
 
 
@@ -59,7 +67,8 @@ def downgrade() -> None:
         " WHERE one.consumer = other.consumer AND one.shard > other.shard"
     )
     _comment_states("building, ready", instead_of="building, ready, differing, scratch")
-    op.drop_column("projection_generations", "phase")
+    for column in ("throttle", "drop_old", "accept_differences", "phase"):
+        op.drop_column("projection_generations", column)
     op.drop_table("parked_keys")
     op.drop_column("checkpoints", "deaths")
     op.drop_column("checkpoints", "shards")

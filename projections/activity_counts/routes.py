@@ -14,9 +14,7 @@ from projections.activity_counts.queries import (
     ActivityCounts,
 )
 from projections.paging import DEFAULT_LIMIT
-from projections.parameters import Cursor, Limit, MinPosition, check_length
-
-MAX_FILTER_CHARACTERS = 200
+from projections.parameters import Cursor, EventKind, EventType, Limit, MinPosition, filter_text
 
 From = Annotated[
     str | None,
@@ -24,11 +22,6 @@ From = Annotated[
 ]
 To = Annotated[
     str | None, QueryParameter(name="to", description="Up to this day, which is left out.")
-]
-Type = Annotated[str | None, QueryParameter(name="type", description="Only events of this type.")]
-Kind = Annotated[
-    str | None,
-    QueryParameter(description="Only what is about this: `activity`, `customer`, …"),
 ]
 
 
@@ -45,8 +38,8 @@ def activity_count_routes(counts: ActivityCounts) -> list[HTTPRouteHandler]:
         *,
         from_: From = None,
         to: To = None,
-        event_type: Type = None,
-        kind: Kind = None,
+        event_type: EventType = None,
+        kind: EventKind = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
         min_position: MinPosition = None,
@@ -57,17 +50,11 @@ def activity_count_routes(counts: ActivityCounts) -> list[HTTPRouteHandler]:
         what there was nothing of on a day is left out.
         """
         only = ActivityCountFilter(
-            type=_text(event_type, field="type"),
-            kind=_text(kind, field="kind"),
+            type=filter_text(event_type, field="type"),
+            kind=filter_text(kind, field="kind"),
             since=None if from_ is None else calendar_day(from_, field="from"),
             until=None if to is None else calendar_day(to, field="to"),
         )
         return await counts.page(only, limit=limit, cursor=cursor, min_position=min_position)
 
     return [read_activity_counts]
-
-
-def _text(value: str | None, *, field: str) -> str | None:
-    if value is None:
-        return None
-    return check_length(value, max_characters=MAX_FILTER_CHARACTERS, field=field)

@@ -29,6 +29,8 @@ class Diff(Struct, frozen=True):
     `to`, up to 200.
     """
     has_more_entries: Annotated[bool, Meta(examples=[False])]
+    stale: Annotated[bool, Meta(examples=[False])]
+    """Whether events up to `to` are missing, for one could not be applied; see parked keys."""
 
 
 class Diffs:
@@ -63,6 +65,7 @@ class Diffs:
             changes_between(await self._known(customer_id, before), customer),
             page.items,
             page.next_cursor is not None,
+            customer.stale or page.stale,
         )
 
     async def _known(self, customer_id: str, past: Past) -> Customer | None:

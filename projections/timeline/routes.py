@@ -11,16 +11,18 @@ from app.http.parameters import instant
 from app.kernel.ids import check_id
 from projections.as_of import PastModels
 from projections.paging import DEFAULT_LIMIT
-from projections.parameters import AsOf, Cursor, Limit, MinPosition, check_length, past_of
+from projections.parameters import (
+    AsOf,
+    Cursor,
+    EventKind,
+    EventType,
+    Limit,
+    MinPosition,
+    filter_text,
+    past_of,
+)
 from projections.timeline.queries import TimelineFilter, TimelinePage, Timelines
 
-MAX_FILTER_CHARACTERS = 200
-
-Type = Annotated[str | None, QueryParameter(name="type", description="Only events of this type.")]
-Kind = Annotated[
-    str | None,
-    QueryParameter(description="Only what is about this: `activity`, `customer`, …"),
-]
 From = Annotated[
     str | None,
     QueryParameter(
@@ -45,8 +47,8 @@ def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHan
     async def read_timeline(
         *,
         customer_id: FromPath[str],
-        event_type: Type = None,
-        kind: Kind = None,
+        event_type: EventType = None,
+        kind: EventKind = None,
         from_: From = None,
         to: To = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -62,8 +64,8 @@ def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHan
         return await timelines.page(
             check_id(customer_id, field="customer_id"),
             only=TimelineFilter(
-                type=_text(event_type, field="type"),
-                kind=_text(kind, field="kind"),
+                type=filter_text(event_type, field="type"),
+                kind=filter_text(kind, field="kind"),
                 since=None if from_ is None else instant(from_, field="from"),
                 until=None if to is None else instant(to, field="to"),
             ),
@@ -74,9 +76,3 @@ def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHan
         )
 
     return [read_timeline]
-
-
-def _text(value: str | None, *, field: str) -> str | None:
-    if value is None:
-        return None
-    return check_length(value, max_characters=MAX_FILTER_CHARACTERS, field=field)

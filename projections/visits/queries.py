@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from msgspec import Meta, Struct
 
 from projections.paging import decode_cursor, encode_cursor
-from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled
+from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled, parked
 from projections.visits import VISITS
 from projections.visits.tables import VisitsTables
 
@@ -36,6 +36,8 @@ class VisitPage(Struct, frozen=True):
     items: Sequence[Visit]
     next_cursor: str | None
     """Null on the last page."""
+    stale: Annotated[bool, Meta(examples=[False])]
+    """Whether events are missing, for one of them could not be applied; see parked keys."""
 
 
 class _Place(NamedTuple):
@@ -68,21 +70,23 @@ class Visits:
         rows = await self._models.rows(
             VISITS, lambda tables: _visits(tables, is_first), values, min_position=min_position
         )
-        visits = [_visit(row) for row in rows[:limit]]
+        stale = bool(rows[0][-1])
+        visits = [_visit(row) for row in rows[:limit] if row[0] is not None]
         if len(rows) <= limit:
-            return VisitPage(visits, None)
-        return VisitPage(visits, encode_cursor(_Place(visits[-1].started_at)))
+            return VisitPage(visits, None, stale)
+        return VisitPage(visits, encode_cursor(_Place(visits[-1].started_at)), stale)
 
 
 def _visit(row: AnyRow) -> Visit:
-    customer_id, started_at, ended_at, *more = row
+    customer_id, started_at, ended_at, *more, _stale = row
     duration_s = (ended_at - started_at).total_seconds()
     return Visit(customer_id, started_at, ended_at, duration_s, *more)
 
 
 @compiled
 def _visits(tables: VisitsTables, is_first: bool) -> Query:
-    visit = tables.visits.c
+    """Each row ends with whether events are missing; of no visits, one row says just that."""
+    visit, customer_id = tables.visits.c, sa.bindparam("customer_id", type_=sa.Text)
     query = sa.select(
         visit.customer_id,
         visit.started_at,
@@ -90,7 +94,14 @@ def _visits(tables: VisitsTables, is_first: bool) -> Query:
         visit.events,
         visit.entry,
         visit.exit,
-    ).where(visit.customer_id == sa.bindparam("customer_id"))
+    ).where(visit.customer_id == customer_id)
     if not is_first:
         query = query.where(visit.started_at < sa.bindparam("before"))
-    return query.order_by(visit.started_at.desc()).limit(LIMIT)
+    mine = query.order_by(visit.started_at.desc()).limit(LIMIT).subquery("mine")
+    is_stale = parked(tables.visits.name, customer_id).label("stale")
+    stale = sa.select(is_stale).subquery("stale")
+    return (
+        sa.select(*mine.c, stale.c.stale)
+        .select_from(stale.outerjoin(mine, sa.true()))
+        .order_by(mine.c.started_at.desc())
+    )

@@ -81,9 +81,10 @@ async def test_the_bodies_of_the_documents_examples_are_accepted(api: Api, docum
         body = operation.get("requestBody")
         if body is not None:
             target = path.replace("{customer_id}", f"customer-of-{uuid4()}")
+            target = target.replace("{name}", "timeline")
             example = body["content"]["application/json"]["example"]
             answer = await api.send(method.upper(), target, example)
-            assert answer.status in {200, 201}, (path, answer)
+            assert answer.status in {200, 201, 202}, (path, answer)
             documented = operation["responses"][str(answer.status)]
             assert documented["content"]["application/json"]
             sent += 1

@@ -1,7 +1,8 @@
-"""`tidings up` in a terminal: what it shows, and Ctrl-C."""
+"""What commands show in a terminal, and Ctrl-C."""
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,10 +14,11 @@ import aiohttp
 import pytest
 
 from tests.fixtures.api import Api, api_of
-from tests.fixtures.tidings_up import TidingsUp, processes_of, until
+from tests.fixtures.tidings_up import TidingsUp, environment, processes_of, tidings, until
 
 pytestmark = pytest.mark.anyio
 
+CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CTRL_C = b"\x03"
 IN_A_TERMINAL = (
     sys.executable,
@@ -62,19 +64,32 @@ class Terminal:
 
 
 @contextmanager
-def terminal(up: TidingsUp) -> Iterator[Terminal]:
+def terminal(command: list[str], environment: dict[str, str]) -> Iterator[Terminal]:
     """A terminal in which that is started."""
-    opened = Terminal(up.command, up.environment | {"TERM": "xterm", "COLUMNS": "200"})
+    opened = Terminal(command, environment | {"TERM": "xterm", "COLUMNS": "200"})
     try:
-        until(lambda: "Tidings is up" in opened.shown, "the greeting")
         yield opened
     finally:
         opened.close()
 
 
+async def test_a_rebuild_shows_its_rate_its_share_and_the_time_left(
+    tidings_up: TidingsUp, api: Api
+) -> None:
+    events = [{"type": "Seen", "customer_id": "shown", "data": {}}] * 400
+    head = (await api.record(*events))[-1]["position"]
+    command = tidings("rebuild", "visits", "--jobs", "1", "--throttle", str(head // 4))
+    with terminal(command, environment(data_dir=tidings_up.data_dir)) as opened:
+        assert await asyncio.to_thread(opened.process.wait, 60) == 0, opened.shown
+        shown = CONTROLS.sub("", opened.shown)
+    assert re.search(r"loading .* (50|75)% .*/[0-9]+ +[0-9,]+ events/s 0:00:0[0-9]", shown), shown
+    assert "Queries of visits read generation" in shown
+
+
 async def test_ctrl_c_stops_it_in_order_and_loses_nothing(tmp_path: Path) -> None:
     up = TidingsUp(tmp_path, "--workers", "2")
-    with terminal(up) as shown:
+    with terminal(up.command, up.environment) as shown:
+        until(lambda: "Tidings is up" in shown.shown, "the greeting")
         async with api_of(up.url, timeout_seconds=10) as api:
             senders = [asyncio.create_task(send_while_it_answers(api, n)) for n in range(4)]
             follower = asyncio.create_task(api.get("/v1/customers/ann/timeline/live"))

@@ -19,6 +19,7 @@ from app.http import body, context, target
 from app.http.problems import TYPE_PREFIX, problem_types
 from app.kernel import ids
 from app.kernel.errors import TidingsError
+from app.kernel.reserved import RESERVED_PREFIX
 from app.modules.customers import decider
 from app.modules.customers import routes as customer_routes
 from app.modules.interactions import incoming
@@ -42,6 +43,12 @@ def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
         shown = default.lower() if isinstance(field.default, bool) else default
         variable = PREFIX + field.name.upper()
         assert f"| `{variable}` | {shown} | {description_of(field.name)} |" in rows
+
+
+def test_every_setting_is_an_option_of_a_command() -> None:
+    commands = [main.get_command(click.Context(main), name) for name in COMMANDS]
+    options = {parameter.name for command in commands if command for parameter in command.params}
+    assert {field.name for field in msgspec.structs.fields(Settings)} <= options
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -103,9 +110,7 @@ def test_every_built_in_event_is_documented_with_its_title_and_data_and_no_other
 def test_what_is_reserved_is_documented_and_no_more() -> None:
     reserved = reference("events.md").split("\n## Reserved\n")[1].split("\n## ")[0]
     prefixes = {f"{tag.split('.')[0]}." for tag in CATALOGUE.types} | {"tidings."}
-    assert set(re.findall(r"`(.+?)`", reserved)) - {"data"} == prefixes | {
-        customer_routes.RESERVED_PREFIX
-    }
+    assert set(re.findall(r"`(.+?)`", reserved)) - {"data"} == prefixes | {RESERVED_PREFIX}
     assert all(CATALOGUE.is_reserved(f"{prefix}anything") for prefix in prefixes)
 
 

@@ -2,13 +2,11 @@
 
 import os
 
-import pytest
+from tests.integration.conftest import on_one_server
+
+__all__ = ["FULL", "on_one_server", "rounds"]
 
 FULL = os.environ.get("TIDINGS_TEST_FAULTS") == "full"
-
-on_one_server = pytest.mark.parametrize(
-    "server", [pytest.param(18, id="postgres18")], indirect=True
-)
 
 
 def rounds(few: int, full: int) -> int:

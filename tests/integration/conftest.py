@@ -42,6 +42,12 @@ def _servers() -> list[object]:
     return servers
 
 
+on_one_server = pytest.mark.parametrize(
+    "server", [pytest.param(18, id="postgres18")], indirect=True
+)
+"""For what stands above the SQL, whose queries others ask of every server."""
+
+
 def pytest_report_header() -> str:
     """Which PostgreSQL the tests run on beside the embedded ones."""
     given = os.environ.get("TIDINGS_TEST_POSTGRES_BIN")

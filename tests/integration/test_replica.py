@@ -19,7 +19,8 @@ from app.eventstore.replica import opened_replica
 from app.kernel.errors import InvalidInput, PositionBeyondHead, ReadModelBehind, WrongReplica
 from app.secret import SECRET_FILE
 from app.settings import Settings, read_settings
-from projections.generations import GenerationRow, drop
+from projections.dropping import drop
+from projections.generations import GenerationRow
 from projections.reading import QUERY_SETTINGS, ReadModels, compiled
 from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
@@ -30,7 +31,7 @@ from tests.fixtures.api import Api, api_of
 from tests.fixtures.listener import Listener
 from tests.fixtures.replica import Replica, running_replica
 from tests.fixtures.tidings_up import environment, free_port, tidings
-from tests.integration.conftest import Server
+from tests.integration.conftest import Server, on_one_server
 from tests.integration.projections.stage import (
     CATALOGUE,
     DEADLINE_S,
@@ -48,9 +49,24 @@ SOON = timedelta(milliseconds=50)
 SECRET = "a secret of thirty-two characters"
 
 
+@pytest.fixture(scope="module")
+def shared_replica(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
+    """Of the server that the stores are on."""
+    folder = tmp_path_factory.mktemp("replica")
+    with running_replica(server.dsn, folder / "data", server.bin_dir) as running:
+        yield running
+
+
 @pytest.fixture
-def replica(server: Server, database: Database, tmp_path: Path) -> Iterator[Replica]:
-    """Of the server that the store is on."""
+def replica(shared_replica: Replica) -> Iterator[Replica]:
+    """It runs again when the test is over."""
+    yield shared_replica
+    shared_replica.start()
+
+
+@pytest.fixture
+def replica_of_its_own(server: Server, tmp_path: Path) -> Iterator[Replica]:
+    """For a test behind which it is none any more."""
     with running_replica(server.dsn, tmp_path / "replica", server.bin_dir) as running:
         yield running
 
@@ -153,26 +169,30 @@ async def is_asked(url: str) -> bool:
         return await cursor.fetchone() is not None
 
 
-async def test_a_promoted_server_is_not_read_any_more(stage: Stage, replica: Replica) -> None:
-    await stage.make_first()
-    url = url_on(replica, stage.database)
-    replica.catch_up()
-    async with models_on(stage, url) as models:
-        timelines = Timelines(models, CATALOGUE)
-        assert (await timelines.page("ann", limit=1)).items == []
-        replica.promote()
+async def test_a_promoted_server_is_not_read_any_more(
+    database: Database, replica_of_its_own: Replica
+) -> None:
+    replica = replica_of_its_own
+    url = url_on(replica, database)
 
-        async def is_refused() -> bool:
-            try:
-                await timelines.page("ann", limit=1)
-            except WrongReplica as error:
-                return "it was promoted" in str(error)
-            return False
+    async def is_refused(timelines: Timelines) -> bool:
+        try:
+            await timelines.page("ann", limit=1)
+        except WrongReplica as error:
+            return "it was promoted" in str(error)
+        return False
 
-        await until(is_refused)
-    with pytest.raises(WrongReplica, match="it was promoted"):
-        async with models_on(stage, url):
-            pass
+    async with opened_stage(database) as stage:
+        await stage.make_first()
+        replica.catch_up()
+        async with models_on(stage, url) as models:
+            timelines = Timelines(models, CATALOGUE)
+            assert (await timelines.page("ann", limit=1)).items == []
+            replica.promote()
+            await until(lambda: is_refused(timelines))
+        with pytest.raises(WrongReplica, match="it was promoted"):
+            async with models_on(stage, url):
+                pass
 
 
 async def test_a_server_that_replicates_another_store_is_refused(
@@ -252,6 +272,7 @@ async def state_of(api: Api) -> Any:
         return None
 
 
+@on_one_server
 async def test_writes_are_read_over_http_from_a_replica_that_stops_and_is_rebuilt_on(
     stage: Stage, replica: Replica, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 -- Locks the checkpoint and points `batch` at what comes next. No row: another process has the
--- checkpoint, or there is nothing new, or there is no such checkpoint.
+-- checkpoint, or there is nothing new, or there is no such checkpoint. `lock` skips what others have,
+-- but for the caller's own holder of it (`Claim.take`).
 --
 -- The checkpoint that it locks may have moved since the statement began, but the range never goes
 -- beyond the head that the statement saw; it is then shorter, or empty. It also ends before the first
@@ -11,7 +12,7 @@ WITH head AS (
     SELECT position, shard, shards, consumer FROM checkpoints
     WHERE consumer = %(consumer)s AND shard = %(shard)s
         AND position < (SELECT position FROM head)
-    FOR UPDATE SKIP LOCKED
+    {lock}
 ), wanted AS (
     SELECT claimed.position AS after, head.position AS head, claimed.shard, claimed.shards,
         claimed.consumer, least(head.position, claimed.position + %(max_events)s) AS upto

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from app.eventstore.execute import Step
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id
+from app.kernel.reserved import RESERVED_PREFIX, path_of_reserved_name
 from app.modules.customers.decider import (
     CUSTOMER,
     IDENTITY,
@@ -32,7 +33,6 @@ from app.modules.customers.identities import IdentityIndex
 from app.security.commands import Commands, command
 
 MAX_TRAIT_NAME_CHARACTERS = 100
-RESERVED_PREFIX = "$tidings"
 
 _PATH = "/v1/customers/{customer_id:str}"
 _TAGS = ["Customers"]
@@ -207,26 +207,11 @@ def check_traits(traits: Mapping[str, Any]) -> Mapping[str, Any]:
                 f"a trait's name has 1 to {MAX_TRAIT_NAME_CHARACTERS} printable characters",
                 field="traits",
             )
-    if path := _path_of_reserved_name(traits):
+    if path := path_of_reserved_name(traits):
         raise InvalidInput(
             f"names that begin with {RESERVED_PREFIX} are reserved", field=f"traits{path}"
         )
     return traits
-
-
-def _path_of_reserved_name(value: Any) -> str | None:
-    """Where a name stands that only Tidings itself may use, at any depth."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name.startswith(RESERVED_PREFIX):
-                return f".{name}"
-            if path := _path_of_reserved_name(inner):
-                return f".{name}{path}"
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            if path := _path_of_reserved_name(inner):
-                return f"[{index}]{path}"
-    return None
 
 
 def _customer_step(customer_id: str, command: CustomerCommand) -> Step[CustomerCommand]:

@@ -55,12 +55,13 @@ async def positions_of(stage: Stage, customer_id: str) -> list[int]:
     return [position for (position,) in rows]
 
 
-async def park(stage: Stage, consumer: str, key: str) -> None:
-    """Have a key parked that did nothing wrong."""
+async def park(stage: Stage, consumer: str, key: str, *, at: int = 1) -> None:
+    """Have a key parked, from a position on, that did nothing wrong."""
     await stage.fetch(
-        "INSERT INTO parked_keys VALUES (%s, %s, 1, 'no luck', clock_now()) RETURNING 1",
+        "INSERT INTO parked_keys VALUES (%s, %s, %s, 'no luck', clock_now()) RETURNING 1",
         consumer,
         key,
+        at,
     )
 
 

@@ -32,7 +32,7 @@ from projections.timeline import TIMELINE
 from projections.timeline.queries import TimelineEntry, TimelineFilter, Timelines
 from projections.timeline.tables import TimelineTables
 from tests.integration.projections.happenings import batch_sizes, histories
-from tests.integration.projections.poison import PICKY
+from tests.integration.projections.poison import PICKY, park
 from tests.integration.projections.stage import (
     CATALOGUE,
     NOON,
@@ -285,6 +285,19 @@ async def test_what_a_read_model_has_set_aside_is_left_out_of_its_past(stage: St
         await stage.caught_up("timeline_g1")
     assert len(await stage.fetch("SELECT 1 FROM parked_keys")) == 1
     assert await past_at(3) == [1]
+
+
+async def test_a_past_from_which_events_are_left_out_says_so(stage: Stage) -> None:
+    await stage.make_first()
+    await stage.record(sent("ann"), sent("ann"), sent("ben"))
+    for generation in ("timeline_g1", "customers_g1"):
+        await park(stage, generation, "ann", at=2)
+    timelines = Timelines(stage.models, CATALOGUE)
+    for position, who, stale in ((1, "ann", False), (2, "ann", True), (3, "ben", False)):
+        past = await at(stage, who, position)
+        page = await timelines.page(who, limit=9, as_of=past)
+        assert (len(page.items), page.stale) == (1, stale)
+        assert (await customer(stage, who, past)).stale == stale
 
 
 async def test_an_event_that_this_code_does_not_know_is_waited_for(stage: Stage) -> None:

@@ -59,7 +59,10 @@ async def run_until_recovered(stage: Stage, trouble: Trouble, retry_after: timed
         await running
 
 
-async def test_trouble_of_the_server_passes_and_leaves_no_trace(stage: Stage) -> None:
+async def test_trouble_of_the_server_passes_and_leaves_no_trace(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.eventstore.consumer.FIRST_PAUSE_S", 0.001)
     trouble = Trouble(
         "SELECT pg_terminate_backend(pg_backend_pid())",
         "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$",

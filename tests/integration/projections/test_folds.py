@@ -14,7 +14,7 @@ from app.eventstore.database import Database
 from app.kernel.event import RecordedEvent
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.customers import CUSTOMERS
-from projections.generations import READY, all_generations
+from projections.generations import kept_up_to_date
 from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
@@ -104,12 +104,7 @@ def test_a_rebuilt_read_model_equals_the_live_one_row_for_row(
 
 async def newest(stage: Stage, projection: Projection[Any]) -> Generation[Any]:
     async with await stage.database.connect() as connection:
-        numbers = [
-            row.generation
-            for row in await all_generations(connection)
-            if row.name == projection.name and row.state == READY
-        ]
-    return projection.generation(max(numbers))
+        return (await kept_up_to_date(connection, projection))[-1]
 
 
 async def timeline_rows(stage: Stage) -> list[tuple[Any, ...]]:

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from litestar.handlers import HTTPRouteHandler
 
+from app.eventstore.batch import Checkpoint, Claim
 from app.http.asgi import App
 from app.http.openapi import openapi_document
 from projections import lag
@@ -17,16 +19,17 @@ from projections.registry import PROJECTIONS
 from projections.routes import projection_routes
 from projections.status import statuses
 from projections.timeline import TIMELINE
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.poison import a_poisoned_log, park
 from tests.integration.projections.stage import Stage, sent, until
 from tests.unit.http.asking import app_of, ask
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_one_server]
 
 NOTE_ERROR = "UPDATE checkpoints SET last_error = 'no luck' WHERE consumer = %s RETURNING 1"
 
 
-def routes_of(stage: Stage, rates: Rates) -> Sequence[object]:
+def routes_of(stage: Stage, rates: Rates) -> Sequence[HTTPRouteHandler]:
     return projection_routes(ProjectionQueries(stage.models._pool, PROJECTIONS, rates))
 
 
@@ -65,6 +68,9 @@ async def test_projections_are_listed_with_all_their_generations(stage: Stage) -
         "shards": 1,
         "parked_keys": 1,
         "last_error": None,
+        "rate": None,
+        "percent": 100 * 20 / 21,
+        "seconds_left": None,
     }
     assert (new["is_read"], new["shards"], new["parked_keys"]) == (True, 3, 0)
 
@@ -101,10 +107,31 @@ async def test_the_rate_is_that_between_the_last_two_looks(stage: Stage) -> None
     assert (await timeline_in(app))["rate"] is None
 
 
+async def test_how_a_rebuild_gets_on_is_told_beside_what_queries_read(stage: Stage) -> None:
+    await stage.make_first()
+    await stage.record(*(sent("ann") for _ in range(8)))
+    await stage.apply(TIMELINE.generation(1))
+    rates = Rates()
+    app = app_on(stage, rates)
+    async with await stage.log.connect(TIMELINE.generation(2).key) as connection:
+        await next_generation(connection, TIMELINE)
+        rates.look(await statuses(connection, PROJECTIONS))
+        claim = Claim(Checkpoint("timeline_g2"), stage.log.catalogue, max_batch_events=2)
+        await TIMELINE.generation(2).apply(claim, connection)
+        rates.look(await statuses(connection, PROJECTIONS))
+    timeline = await timeline_in(app)
+    read, built = timeline["generations"]
+    assert timeline["rate"] == read["rate"] == 0
+    assert (read["percent"], read["seconds_left"]) == (100, 0)
+    assert built["rate"] > 0
+    assert (built["percent"], built["seconds_left"]) == (25, 6 / built["rate"])
+
+
 class Told:
     """A gauge that remembers."""
 
-    value: float | None = None
+    def __init__(self) -> None:
+        self.value: float | None = None
 
     def set(self, value: float) -> None:
         self.value = value
@@ -117,17 +144,16 @@ async def test_lag_and_parked_keys_are_published_and_rates_become_known(
     await stage.make_first()
     await stage.record(sent("ann"), sent("ann"))
     await park(stage, "timeline_g1", "ben")
-    gauges = {each.name: LagGauges(Told(), Told(), Told()) for each in PROJECTIONS}
+    told = {each.name: (Told(), Told(), Told()) for each in PROJECTIONS}
+    gauges = {name: LagGauges(*three) for name, three in told.items()}
     async with published_lag(stage.database, PROJECTIONS, gauges) as rates:
 
         async def is_known() -> bool:
-            return all(rates.of(each.name) == 0 for each in PROJECTIONS)
+            return all(rates.of(f"{each.name}_g1") == 0 for each in PROJECTIONS)
 
         await until(is_known)
-    told = {name: (each.events, each.parked_keys) for name, each in gauges.items()}
-    assert {name: [gauge.value for gauge in pair] for name, pair in told.items()} == {  # type: ignore[attr-defined]
-        projection.name: [2, int(projection is TIMELINE)] for projection in PROJECTIONS
-    }
+    values = {name: (events.value, parked.value) for name, (events, _, parked) in told.items()}
+    assert values == {each.name: (2, int(each is TIMELINE)) for each in PROJECTIONS}
 
 
 async def test_the_parked_keys_of_what_queries_read_are_listed(stage: Stage) -> None:
@@ -168,7 +194,7 @@ async def test_a_projection_that_there_is_not_is_not_found_and_bad_input_refused
 
 
 async def test_projections_are_documented_with_examples(stage: Stage) -> None:
-    document = openapi_document(routes_of(stage, Rates()), version="1")  # type: ignore[arg-type]
+    document = openapi_document(routes_of(stage, Rates()), version="1")
     examples = {
         path: item["get"]["responses"]["200"]["content"]["application/json"]["example"]
         for path, item in document["paths"].items()

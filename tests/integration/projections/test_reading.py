@@ -12,7 +12,8 @@ from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavaila
 from projections import reading
 from projections.customers.queries import Customers
 from projections.customers.search import ByIdPrefix
-from projections.generations import GenerationRow, drop
+from projections.dropping import drop
+from projections.generations import GenerationRow
 from projections.reading import compiled
 from projections.rebuild import rebuild
 from projections.timeline import TIMELINE

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from urllib.parse import quote
 
 import pytest
 
@@ -13,15 +11,13 @@ from app.kernel.errors import Refused
 from projections import filling
 from projections import rebuild as rebuilding
 from projections.filling import Filling, Progress, RebuildRunning, only_work_on
-from projections.generations import BUILDING, READY, all_generations, next_generation
+from projections.generations import BUILDING, READY, all_generations
 from projections.reading import compiled
 from projections.rebuild import rebuild, rollback
-from projections.rebuild_routes import rebuild_routes
-from projections.registry import PROJECTIONS, projection_named
+from projections.registry import PROJECTIONS
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
 from tests.integration.projections.stage import CATALOGUE, Stage, sent, until
-from tests.unit.http.asking import app_of, ask
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +59,10 @@ async def entries(stage: Stage, generation: int) -> int:
     return int(count)
 
 
+async def is_read(stage: Stage, generation: int) -> bool:
+    return await read_generation(stage) == generation
+
+
 @pytest.mark.parametrize(
     ("phase", "applied"), [("loading", 20), ("indexing", 40), ("catching up", 41)]
 )
@@ -90,7 +90,10 @@ async def test_a_killed_rebuild_continues_where_it_stood(
     assert await entries(stage, 2) == await stage.store.head()
 
 
-async def test_queries_read_the_new_generation_only_when_it_is_whole(stage: Stage) -> None:
+async def test_queries_read_the_new_generation_only_when_it_is_whole(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.reading.POINTER_LIFETIME", timedelta(seconds=0.1))
     await stage.make_first()
     await stage.record(*(sent("ann", number=number) for number in range(30)))
     timelines = Timelines(stage.models, CATALOGUE)
@@ -115,6 +118,7 @@ async def test_queries_read_the_new_generation_only_when_it_is_whole(stage: Stag
     assert answers[0] == 30
 
 
+@pytest.mark.usefixtures("watchful_projectors")
 async def test_exactly_one_former_generation_is_kept_and_kept_up_to_date(stage: Stage) -> None:
     async with stage.projecting():
         await stage.record(sent("ann"))
@@ -141,7 +145,7 @@ async def test_the_former_generation_is_dropped_on_request(stage: Stage) -> None
 async def test_a_generation_that_somebody_still_reads_is_left_for_the_next_rebuild(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.generations.MAX_DROP_ATTEMPTS", 1)
+    monkeypatch.setattr("projections.dropping.MAX_DROP_ATTEMPTS", 1)
     await stage.make_first()
     await stage.record(sent("ann"))
     async with await stage.database.connect() as reading, reading.transaction():
@@ -152,7 +156,10 @@ async def test_a_generation_that_somebody_still_reads_is_left_for_the_next_rebui
     assert await generations(stage) == {3: READY}
 
 
-async def test_two_rebuilds_of_one_projection_at_once_are_refused(stage: Stage) -> None:
+async def test_two_rebuilds_of_one_projection_at_once_are_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filling, "LOCK_PAUSE_S", 0)
     await stage.make_first()
     async with await stage.log.connect() as other:
         await only_work_on(other, TIMELINE)
@@ -180,6 +187,7 @@ async def test_progress_tells_how_far_it_is(stage: Stage, monkeypatch: pytest.Mo
     ]
 
 
+@pytest.mark.usefixtures("watchful_projectors")
 async def test_a_new_definition_is_built_beside_the_old_one_which_old_code_goes_on_reading(
     stage: Stage,
 ) -> None:
@@ -224,7 +232,7 @@ async def test_what_is_appended_during_a_rebuild_is_in_it(stage: Stage) -> None:
 
     async with asyncio.TaskGroup() as tasks, stage.projecting():
         tasks.create_task(append_all_the_time())
-        await rebuild(stage.log, TIMELINE)
+        await rebuild(stage.log, TIMELINE, handover=timedelta(seconds=0.2))
         head = await stage.store.head()
         assert (await stage.position("timeline_g2") or 0) >= head - 100
         rebuilt.set()
@@ -234,6 +242,7 @@ async def test_what_is_appended_during_a_rebuild_is_in_it(stage: Stage) -> None:
     assert [position for (position,) in positions] == list(range(1, head + 1))
 
 
+@pytest.mark.usefixtures("watchful_projectors")
 async def test_queries_go_back_to_the_former_generation_and_forth(stage: Stage) -> None:
     async with stage.projecting():
         await stage.record(sent("ann"))
@@ -276,66 +285,3 @@ async def test_a_former_generation_that_is_far_behind_is_waited_for_and_then_ref
     assert not waiting.done()
     await stage.apply(TIMELINE.generation(1))
     assert await waiting == 1
-
-
-async def test_a_rebuild_that_was_killed_is_taken_up_by_a_projector(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(filling, "MAX_BATCH_EVENTS", 10)
-    await stage.make_first()
-    await stage.record(*(sent("ann", number=number) for number in range(40)))
-    with pytest.raises(Killed):
-        await rebuild(stage.log, TIMELINE, on_progress=kill_at("loading", 2), jobs=1)
-    async with stage.projecting():
-        await until(partial(is_read, stage, 2))
-        await stage.caught_up("timeline_g1", "timeline_g2")
-    assert await generations(stage) == {1: READY, 2: READY}
-    assert await entries(stage, 2) == 40
-
-
-async def test_a_rebuild_that_somebody_is_at_is_left_to_them(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("projections.projector.BUILD_RETRY_AFTER", timedelta(seconds=0.1))
-    await stage.make_first()
-    await stage.record(sent("ann"))
-    async with await stage.log.connect() as somebody:
-        await only_work_on(somebody, TIMELINE)
-        async with await stage.log.connect() as connection:
-            await next_generation(connection, TIMELINE)
-        async with stage.projecting():
-            await stage.caught_up("timeline_g1")
-            await asyncio.sleep(0.5)
-            assert await stage.position("timeline_g2") == 0
-            await somebody.close()
-            await until(partial(is_read, stage, 2))
-
-
-async def is_read(stage: Stage, generation: int) -> bool:
-    return await read_generation(stage) == generation
-
-
-async def test_a_rebuild_that_is_asked_for_is_built_by_a_projector(stage: Stage) -> None:
-    await stage.make_first()
-    await stage.record(sent("ann"))
-    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
-    for _ in range(2):
-        answer = await ask(app, "POST", "/v1/projections/timeline/rebuild")
-        assert answer.status == 202
-        assert answer.json() == {"projection": "timeline", "generation": 2}
-    assert await generations(stage) == {1: READY, 2: BUILDING}
-    async with stage.projecting():
-        await until(partial(is_read, stage, 2))
-    assert await entries(stage, 2) == 1
-    answer = await ask(app, "POST", "/v1/projections/timeline/rebuild")
-    assert answer.json()["generation"] == 3
-
-
-async def test_a_rebuild_of_what_does_not_exist_is_not_found(stage: Stage) -> None:
-    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
-    for name in ("nothing", "timeline_g1", "%20", "é", "x" * 3000):
-        answer = await ask(app, "POST", f"/v1/projections/{quote(name, safe='%')}/rebuild")
-        assert (answer.status, answer.code) == (404, "not-found"), name
-    answer = await ask(app, "POST", "/v1/projections/timeline/rebuild?jobs=2")
-    assert (answer.status, answer.json()["field"]) == (400, "jobs")
-    assert await generations(stage) == {}

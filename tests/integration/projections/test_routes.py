@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from litestar.handlers import HTTPRouteHandler
 
 from app.eventstore.database import Database
 from app.http.asgi import App
@@ -20,11 +22,12 @@ from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, opened_stage, sent
 from tests.integration.projections.visitors import identities_of, known_visitor
 from tests.unit.http.asking import app_of, ask
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_one_server]
 
 SEARCHES = {
     "": ["ann", "ben"],
@@ -125,7 +128,7 @@ BAD_COUNTS = (
 )
 
 
-def routes_of(stage: Stage) -> list[object]:
+def routes_of(stage: Stage) -> list[HTTPRouteHandler]:
     customers, timelines = Customers(stage.models), Timelines(stage.models, CATALOGUE)
     return [
         *timeline_routes(timelines, stage.past),
@@ -152,8 +155,8 @@ async def app(database: Database) -> AsyncIterator[App]:
         yield app_of(*routes_of(stage))
 
 
-async def all_items(app: App, target: str) -> list[object]:
-    items: list[object] = []
+async def all_items(app: App, target: str) -> list[Any]:
+    items: list[Any] = []
     cursor: str | None = None
     while True:
         page = (await ask(app, "GET", target + (f"&cursor={cursor}" if cursor else ""))).json()
@@ -216,7 +219,7 @@ async def test_a_customer_is_read_with_the_version_that_commands_expect(app: App
 async def test_the_past_is_read_page_by_page_and_filtered(app: App) -> None:
     timeline = "/v1/customers/ann/timeline"
     items = await all_items(app, f"{timeline}?as_of=4&limit=1")
-    assert [item["position"] for item in items] == [3, 2, 1, 4]  # type: ignore[index]
+    assert [item["position"] for item in items] == [3, 2, 1, 4]
     assert await all_items(app, f"{timeline}?as_of=4") == items
     assert await all_items(app, f"{timeline}?as_of=4&kind=activity") == [items[0], items[3]]
     assert await all_items(app, f"{timeline}?as_of=1&limit=1") == [items[2]]
@@ -233,6 +236,12 @@ async def test_a_customer_is_read_as_it_was(app: App) -> None:
     assert (nobody.status, nobody.code) == (404, "not-found")
 
 
+async def test_a_moment_that_is_none_is_told_what_one_is(app: App) -> None:
+    for target in ("ann?as_of=-1", "ann/diff?from=soon&to=5"):
+        detail = (await ask(app, "GET", f"/v1/customers/{target}")).json()["detail"]
+        assert "a position of the log, or a time" in detail, target
+
+
 async def test_two_pasts_are_compared(app: App) -> None:
     answer = (await ask(app, "GET", "/v1/customers/ann/diff?from=2&to=3")).json()
     assert [entry["position"] for entry in answer.pop("entries")] == [3]
@@ -245,6 +254,7 @@ async def test_two_pasts_are_compared(app: App) -> None:
             {"path": "events", "before": 0, "after": 1},
         ],
         "has_more_entries": False,
+        "stale": False,
     }
 
 
@@ -272,6 +282,7 @@ async def test_visits_are_read_page_by_page(app: App) -> None:
             }
         ],
         "next_cursor": None,
+        "stale": False,
     }
     assert (await ask(app, "GET", "/v1/customers/nobody/visits")).json()["items"] == []
 
@@ -323,10 +334,12 @@ async def test_an_unknown_customer_is_not_found_and_its_timeline_empty(app: App)
 
 
 async def test_the_queries_are_documented_with_examples(stage: Stage) -> None:
-    document = openapi_document(routes_of(stage), version="1")  # type: ignore[arg-type]
+    document = openapi_document(routes_of(stage), version="1")
     diff = document["paths"]["/v1/customers/{customer_id}/diff"]["get"]["responses"]["200"]
     compared = diff["content"]["application/json"]["example"]
-    assert compared.keys() == {"from", "to", "changes", "entries", "has_more_entries"}
+    assert compared.keys() == {
+        "from", "to", "changes", "entries", "has_more_entries", "stale",
+    }  # fmt: skip
     assert compared["changes"] == [{"path": "traits.plan", "before": "free", "after": "pro"}]
     for path in ("/v1/customers", "/v1/customers/{customer_id}"):
         operation = document["paths"][path]["get"]

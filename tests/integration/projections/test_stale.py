@@ -6,9 +6,12 @@ from app.modules.customers.events import CustomerRegistered, IdentityLinked, Ide
 from projections.customers import CUSTOMERS
 from projections.customers.queries import Customers
 from projections.customers.search import ByIdPrefix
+from projections.diff.queries import Diffs
 from projections.timeline import TIMELINE
 from projections.timeline.queries import TimelineFilter, Timelines
-from tests.integration.projections.poison import a_poisoned_log, park
+from projections.visits import VISITS
+from projections.visits.queries import Visits
+from tests.integration.projections.poison import a_poisoned_log, park, unreadable
 from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, sent
 from tests.integration.projections.visitors import known_visitor
 
@@ -66,6 +69,32 @@ async def test_what_a_linked_visitor_lacks_its_customer_lacks(stage: Stage) -> N
         await stage.apply(generation)
     assert not (await timelines.page("ann", limit=1)).stale
     assert not (await customers.one("ann")).stale
+
+
+async def test_visits_of_which_events_are_missing_say_so(stage: Stage) -> None:
+    await stage.make_first()
+    await stage.record(sent("ann"), sent("ben"))
+    await stage.apply(VISITS.generation(1))
+    for who in ("ann", "cid"):
+        await park(stage, "visits_g1", who)
+    pages = [await Visits(stage.models).page(who, limit=1) for who in ("ann", "ben", "cid")]
+    assert [(len(page.items), page.stale) for page in pages] == [(1, True), (1, False), (0, True)]
+
+
+async def test_a_past_in_which_events_were_missing_says_so(stage: Stage) -> None:
+    """As it would have been said then: from the first event on that is left out."""
+    await stage.make_first()
+    await stage.record(sent("ann"), unreadable("ann"), sent("ann"), sent("ben"))
+    async with stage.projecting(TIMELINE, CUSTOMERS):
+        for name in ("timeline_g1", "customers_g1"):
+            await stage.caught_up(name)
+    timelines, customers = Timelines(stage.models, CATALOGUE), Customers(stage.models)
+    diffs = Diffs(stage.past, customers, timelines)
+    for who, position, stale in (("ann", 1, False), ("ann", 3, True), ("ben", 4, False)):
+        past = await stage.past.of(who, position, field="as_of")
+        assert (await timelines.page(who, limit=9, as_of=past)).stale is stale
+        assert (await customers.one(who, as_of=past)).stale is stale
+        assert (await diffs.between(who, 0, position)).stale is stale
 
 
 async def test_a_list_of_customers_says_of_whom_events_are_missing(stage: Stage) -> None:

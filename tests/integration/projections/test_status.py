@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
-from projections.status import ProjectionStatus, rate_per_s, statuses
+from projections.status import ProjectionStatus, rates_per_s, statuses
 from projections.timeline import TIMELINE
 from tests.integration.projections.stage import Stage, sent
 
@@ -40,8 +41,10 @@ async def test_lag_is_told_in_events_and_seconds_until_it_is_gone(stage: Stage) 
     after = await timeline_status(stage)
     assert after.read is not None
     assert (after.read.position, after.read.lag_events, after.read.lag_seconds) == (3, 0, 0)
-    assert 0 < rate_per_s(before, after) <= 3 / 3600
-    assert rate_per_s(after, after) == 0
+    assert 0 < rates_per_s(before, after)["timeline_g1"] <= 3 / 3600
+    assert not rates_per_s(after, after)
+    taken_back = replace(before, looked_at=after.looked_at + timedelta(seconds=1))
+    assert rates_per_s(after, taken_back)["timeline_g1"] == 0
 
 
 async def test_every_generation_is_listed_with_its_state_and_error(stage: Stage) -> None:

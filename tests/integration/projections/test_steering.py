@@ -13,11 +13,12 @@ from app.eventstore.database import Database
 from app.kernel.errors import InvalidInput
 from projections.sharding import reshard
 from projections.timeline import TIMELINE
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.poison import a_poisoned_log, parked, unreadable
 from tests.integration.projections.poison import positions_of as entries_of
 from tests.integration.projections.stage import Stage, sent
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, on_one_server]
 
 Run = Callable[..., Awaitable[tuple[int, str]]]
 

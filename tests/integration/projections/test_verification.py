@@ -29,6 +29,7 @@ from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from projections.timeline import TIMELINE
 from projections.verification import GenerationsDiffer, compare, verify
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.poison import PICKY, a_poisoned_log
 from tests.integration.projections.stage import Stage, of_customer, opened_stage, sent
 from tests.integration.projections.test_rebuild import AT_ONCE, Killed
@@ -109,7 +110,10 @@ async def test_what_is_not_built_cannot_be_verified(stage: Stage) -> None:
         await verify(stage.log, TIMELINE)
 
 
-async def test_a_rebuild_and_a_verification_do_not_meet(stage: Stage) -> None:
+async def test_a_rebuild_and_a_verification_do_not_meet(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.filling.LOCK_PAUSE_S", 0)
     await live_timeline(stage)
     async with await stage.log.connect() as other:
         await only_work_on(other, TIMELINE)
@@ -161,6 +165,7 @@ async def test_generations_of_any_shards_at_any_positions_are_compared_at_one(st
     assert (found.position, list(found.differences)) == (40, [])
 
 
+@on_one_server
 async def test_projectors_go_on_while_generations_are_compared_under_load(stage: Stage) -> None:
     """Each comparison is at one position, or rows of one event or more would differ."""
     compared = asyncio.Event()
@@ -178,7 +183,7 @@ async def test_projectors_go_on_while_generations_are_compared_under_load(stage:
         positions: list[int] = []
         for projection in PROJECTIONS:
             number = await rebuild(stage.log, projection, handover=AT_ONCE)
-            for _ in range(5):
+            for _ in range(3):
                 found = await compare(
                     stage.log, projection.generation(1), projection.generation(number)
                 )

@@ -73,6 +73,7 @@ async def test_a_changed_definition_is_checked_by_a_sample_made_another_way(stag
     assert await read_generation(stage) == 2
 
 
+@pytest.mark.usefixtures("watchful_projectors")
 async def test_a_changed_definition_whose_rows_depend_on_the_batches_is_not_read(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +93,7 @@ async def test_a_changed_definition_whose_rows_depend_on_the_batches_is_not_read
     assert await states(stage) == {1: READY, 2: DIFFERING}
     assert await read_generation(stage) == 1
     async with stage.projecting(wrong):  # does not try again and again
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.3)
     assert await states(stage) == {1: READY, 2: DIFFERING}
 
 

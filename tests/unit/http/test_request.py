@@ -36,12 +36,17 @@ async def add_lines(data: JSONBody[list[Line]]) -> list[Line]:
     return data
 
 
+@route("/again", status_code=200)
+async def order_again(data: JSONBody[Order | None] = None) -> str:
+    return "as before" if data is None else f"{len(data.lines)} lines"
+
+
 @route("/small", status_code=200, request_max_body_size=20)
 async def take_little(data: JSONBody[dict[str, Any]]) -> dict[str, Any]:
     return data
 
 
-app = app_of(place_order, add_lines, take_little)
+app = app_of(place_order, add_lines, order_again, take_little)
 
 ORDER = b'{"lines": [{"quantity": 2}]}'
 
@@ -94,6 +99,21 @@ async def test_a_compressed_body_is_refused() -> None:
 
 async def test_an_empty_body_is_refused() -> None:
     assert_refused(await post(app, "/orders", b""), 400, "invalid-input")
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"content_type": "application/json"}, {"content_type": "text/plain"}]
+)
+async def test_a_body_that_may_be_left_out_is_not_asked_for(headers: dict[str, str]) -> None:
+    answer = await ask(app, "POST", "/again", b"", **headers)
+    assert (answer.status, answer.body) == (200, b"as before")
+
+
+async def test_a_body_that_may_be_left_out_is_checked_when_it_comes() -> None:
+    assert (await post(app, "/again", ORDER)).body == b"1 lines"
+    assert (await post(app, "/again", b"null")).body == b"as before"
+    assert_refused(await post(app, "/again", b'{"lines": 1}'), 400, "invalid-input")
+    assert_refused(await ask(app, "POST", "/again", ORDER), 415, "unsupported-media-type")
 
 
 async def test_a_body_that_announces_too_much_is_refused_unread() -> None:

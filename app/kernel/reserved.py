@@ -1,0 +1,21 @@
+"""Names in JSON that only Tidings itself may use."""
+
+RESERVED_PREFIX = "$tidings"
+
+
+def path_of_reserved_name(value: object) -> str | None:
+    """Where such a name stands first in decoded JSON, at any depth: ``.a[0].$tidings``.
+
+    None: nowhere.
+    """
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name.startswith(RESERVED_PREFIX):
+                return f".{name}"
+            if path := path_of_reserved_name(inner):
+                return f".{name}{path}"
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            if path := path_of_reserved_name(inner):
+                return f"[{index}]{path}"
+    return None
