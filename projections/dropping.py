@@ -40,6 +40,7 @@ _KEEP_AUTOVACUUM_OFF = (
 _FORGET = (
     "DELETE FROM checkpoints WHERE consumer = %(consumer)s",
     "DELETE FROM parked_keys WHERE consumer = %(consumer)s",
+    "DELETE FROM skipped_events WHERE consumer = %(consumer)s",
     "DELETE FROM projection_pointers WHERE name = %(name)s AND generation = %(generation)s",
     "DELETE FROM projection_generations WHERE name = %(name)s AND generation = %(generation)s",
 )

@@ -54,9 +54,20 @@ _RESUME = "DELETE FROM parked_keys WHERE consumer = %(consumer)s AND key = %(key
 _STAY = """
 UPDATE parked_keys SET position = %(position)s WHERE consumer = %(consumer)s AND key = %(key)s
 """
+_SKIP = """
+INSERT INTO skipped_events (consumer, position) VALUES (%(consumer)s, %(position)s)
+ON CONFLICT DO NOTHING
+"""
+# What is skipped stays so, also when the next event fails.
 _STILL_FAILS = """
-UPDATE parked_keys SET position = %(position)s, error = %(error)s
-WHERE consumer = %(consumer)s AND key = %(key)s AND position = %(at)s
+WITH parked AS (
+    UPDATE parked_keys SET position = %(position)s, error = %(error)s
+    WHERE consumer = %(consumer)s AND key = %(key)s AND position = %(at)s
+    RETURNING consumer
+)
+INSERT INTO skipped_events (consumer, position)
+SELECT consumer, %(at)s FROM parked WHERE %(skipped)s = 1
+ON CONFLICT DO NOTHING
 """
 
 
@@ -91,6 +102,9 @@ async def resume(
                 stretch = await _claim(connection, values)
                 await work(connection)
                 await _leave(connection, values, stretch)
+                if values["skipped"]:
+                    skipped = {"position": stretch.first - 1}
+                    await connection.execute(_SKIP, values | skipped)
         except Exception as error:
             if stretch is None or connection.closed:
                 raise

@@ -88,6 +88,14 @@ parked_keys = Table(
     Column("parked_at", DateTime(timezone=True), nullable=False),
 )
 
+# Events that a consumer was told to leave out for good, for its past to leave them out as well.
+skipped_events = Table(
+    "skipped_events",
+    metadata,
+    Column("consumer", Text(collation="C"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+)
+
 # The one place where an identity's value leaves a trace, as a digest under the store's secret: a
 # row can be erased, an event cannot. `anonymous_id` is where an anonymous visitor's entries stand.
 identities = Table(

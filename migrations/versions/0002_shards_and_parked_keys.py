@@ -40,6 +40,12 @@ def upgrade() -> None:
         sa.Column("parked_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("consumer", "key", name="parked_keys_pkey"),
     )
+    op.create_table(
+        "skipped_events",
+        sa.Column("consumer", sa.Text(collation="C"), nullable=False),
+        sa.Column("position", sa.BigInteger, nullable=False, autoincrement=False),
+        sa.PrimaryKeyConstraint("consumer", "position", name="skipped_events_pkey"),
+    )
     op.add_column(
         "projection_generations",
         sa.Column(
@@ -69,6 +75,7 @@ def downgrade() -> None:
     _comment_states("building, ready", instead_of="building, ready, differing, scratch")
     for column in ("throttle", "drop_old", "accept_differences", "phase"):
         op.drop_column("projection_generations", column)
+    op.drop_table("skipped_events")
     op.drop_table("parked_keys")
     op.drop_column("checkpoints", "deaths")
     op.drop_column("checkpoints", "shards")

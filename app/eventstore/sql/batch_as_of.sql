@@ -1,5 +1,5 @@
 -- The relation `batch` of an as-of query: the events of some customers up to a position, less those
--- that a consumer has set aside.
+-- that a consumer has set aside or was told to skip.
 CREATE TEMPORARY VIEW batch AS
 SELECT position, event_id, stream, version, type, {schema_version} AS schema_version, customer_id,
     {data} AS data, metadata, occurred_at, recorded_at, {key} AS key
@@ -10,4 +10,9 @@ WHERE customer_id = ANY (current_setting('tidings.batch_customers')::text[])
         SELECT FROM parked_keys AS parked
         WHERE parked.consumer = current_setting('tidings.batch_consumer')
             AND parked.key = {key} AND parked.position <= events.position
+    )
+    AND NOT EXISTS (
+        SELECT FROM skipped_events AS skipped
+        WHERE skipped.consumer = current_setting('tidings.batch_consumer')
+            AND skipped.position = events.position
     )

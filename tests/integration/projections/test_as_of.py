@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.eventstore.database import Database
+from app.eventstore.parking import resume
 from app.eventstore.upcasting import Upcaster
 from app.kernel.errors import NotFound, ReadModelBehind, StoreUnavailable, UnknownEvent
 from app.kernel.event import EventCatalogue
@@ -285,6 +286,25 @@ async def test_what_a_read_model_has_set_aside_is_left_out_of_its_past(stage: St
         await stage.caught_up("timeline_g1")
     assert len(await stage.fetch("SELECT 1 FROM parked_keys")) == 1
     assert await past_at(3) == [1]
+    async with await stage.log.connect(PICKY.shard_key) as connection:
+        await resume(connection, "timeline_g1", "ann", PICKY.generation(1).work, skip=True)
+    assert await past_at(3) == [1, 3]
+
+
+async def test_what_was_skipped_before_an_event_that_fails_is_left_out_of_the_past(
+    stage: Stage,
+) -> None:
+    await stage.make_first(PICKY)
+    await stage.record(*(sent("ann", "Paid", amount=amount) for amount in ("much", "more", 5)))
+    async with stage.projecting(PICKY):
+        await stage.caught_up("timeline_g1")
+    async with await stage.log.connect(PICKY.shard_key) as connection:
+        with pytest.raises(psycopg.DataError):
+            await resume(connection, "timeline_g1", "ann", PICKY.generation(1).work, skip=True)
+        assert await stage.fetch("SELECT * FROM skipped_events") == [("timeline_g1", 1)]
+        await resume(connection, "timeline_g1", "ann", PICKY.generation(1).work, skip=True)
+    past = await at(stage, "ann", 3)
+    assert await past.rows(PICKY, positions_in, {}, people=nobody_else) == [(3,)]
 
 
 async def test_a_past_from_which_events_are_left_out_says_so(stage: Stage) -> None:
