@@ -75,7 +75,8 @@ class SimulationDisplay:
             _say(f"The timeline of {tally.busiest.name}:\n  {self._curl(tally.busiest)}")
 
     def _curl(self, person: Person) -> str:
-        return f"curl {self._url}/v1/customers/{person.customer_id}/timeline"
+        timeline = f"{self._url}/v1/customers/{person.customer_id}/timeline"
+        return f'curl -u "$TIDINGS_API_KEY:" {timeline}'
 
 
 def _say(line: str) -> None:

@@ -144,7 +144,7 @@ def _url(listening: socket.socket) -> str:
 
 async def _greet(settings: Settings, database: Database, url: str) -> None:
     key = await _first_key(settings, database)
-    text = GREETING.format(url=url, key=key or "$TIDINGS_API_KEY")
+    text = GREETING.format(url=url)
     if key:
         text = FIRST_KEY.format(key=key) + text + OFFER.format(program=_program(), url=url)
     Console(highlight=False, soft_wrap=True).print(text, markup=True)
@@ -174,11 +174,10 @@ GREETING = """
 [bold]Tidings is up[/] at [bold]{url}[/], documented at {url}/docs
 
 Record an event:
-  curl {url}/v1/events -H "Authorization: Bearer {key}" \\
-    -H 'Content-Type: application/json' \\
+  curl -u "$TIDINGS_API_KEY:" {url}/v1/events -H 'Content-Type: application/json' \\
     -d '{{"type": "Product Added", "customer_id": "ann", "data": {{"sku": "A-7"}}}}'
 Read the customer's timeline:
-  curl {url}/v1/customers/ann/timeline -H "Authorization: Bearer {key}"
+  curl -u "$TIDINGS_API_KEY:" {url}/v1/customers/ann/timeline
 """
 FIRST_KEY = """
 The store's first API key, which may do everything and is shown this once:

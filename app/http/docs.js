@@ -7,6 +7,8 @@ function requestOf(form) {
   let path = form.dataset.path;
   const query = new URLSearchParams();
   const headers = {};
+  const key = document.getElementById("key").value.trim();
+  if (key) headers.Authorization = `Bearer ${key}`;
   for (const input of form.querySelectorAll("[data-in]")) {
     if (input.value === "") continue;
     const { name } = input;

@@ -35,6 +35,7 @@ def documentation_page(document: Document, *, base_url: str, style: str, script:
 <title>{escape(info["title"])} API</title><link rel="icon" href="data:,">
 <style>{style}</style></head><body>
 <header><h1>{escape(info["title"])} API <small>{escape(info["version"])}</small></h1>
+<p><label>API key <input id="key" type="password" autocomplete="off"></label></p>
 <p>{escape(info["summary"])}. The same for programs: <a href="/openapi.json">openapi.json</a>.</p>
 </header>
 <nav>{_navigation(document)}</nav><main>{"".join(sections)}</main>
@@ -161,10 +162,10 @@ def _curl(url: str, method: str, parameters: list[Schema], media: Schema | None)
         if parameter["in"] == "path":
             value = quote(_given(parameter) or parameter["name"], safe="~")
             url = url.replace(f"{{{parameter['name']}}}", value)
-    command = ["curl", "-X", method, url] if method != "GET" else ["curl", url]
+    command = ["-X", method, url] if method != "GET" else [url]
     if media is not None:
         command += ["-H", f"Content-Type: {_JSON}", "-d", json.dumps(media.get("example"))]
-    return shlex.join(command)
+    return f'curl -u "$TIDINGS_API_KEY:" {shlex.join(command)}'
 
 
 def _pretty(value: Any) -> str:

@@ -6,6 +6,7 @@ how it looks; the same one on the page must be the same one here, and takes its 
 commands. In text, ``…`` stands for anything.
 """
 
+import base64
 import json
 import re
 import shlex
@@ -28,7 +29,8 @@ PAGES_URL = "http://127.0.0.1:8000"
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
 _CURSOR = r"[\w-]{24,}"
-_CHANGING = [re.compile(pattern) for pattern in (_UUID, _TIME, _CURSOR)]
+_ACTOR = r"key:\w{12}"
+_CHANGING = [re.compile(pattern) for pattern in (_UUID, _TIME, _CURSOR, _ACTOR)]
 
 
 class Step(NamedTuple):
@@ -98,8 +100,11 @@ class Newcomer:
     def _run(self, command: str, answer: Block | None) -> str:
         if command.startswith("make up"):
             return self._up()
+        if command.startswith("export TIDINGS_API_KEY="):
+            return self._take_the_key()
         if command.startswith("curl"):
-            return self._ask(request_of(command), answer)
+            key = self._running.environment.get("TIDINGS_API_KEY", "")
+            return self._ask(request_of(command.replace("$TIDINGS_API_KEY", key)), answer)
         environment = self._running.environment | {"COLUMNS": "120"}
         environment["PATH"] = f"{Path(tidings()[0]).parent}:{environment['PATH']}"
         done = subprocess.run(
@@ -120,6 +125,13 @@ class Newcomer:
         self._running.start()
         self._is_up = True
         return self._running.output()
+
+    def _take_the_key(self) -> str:
+        """Copy it from the other terminal."""
+        found = re.search(r"export TIDINGS_API_KEY=(tdg_\w+)", self._running.output())
+        assert found, self._running.output()
+        self._running.environment["TIDINGS_API_KEY"] = found[1]
+        return ""
 
     def _ask(self, request: Request, answer: Block | None) -> str:
         split = urlsplit(request.url)
@@ -204,6 +216,9 @@ def request_of(command: str) -> Request:
             case "-H":
                 name, _, value = next(words).partition(": ")
                 headers[name] = value
+            case "-u":
+                credentials = base64.b64encode(next(words).encode()).decode()
+                headers["Authorization"] = f"Basic {credentials}"
             case "-d":
                 body = next(words)
             case "-i" | "-N":

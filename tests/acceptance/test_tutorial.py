@@ -17,7 +17,7 @@ from tests.fixtures.tidings_up import TidingsUp
 def test_a_newcomer_gets_the_answers_that_the_page_shows(
     page: Path, answers: int, tmp_path: Path
 ) -> None:
-    running = TidingsUp(tmp_path)
+    running = TidingsUp(tmp_path, accepts_the_tests_key=False)
     try:
         assert Newcomer(running, tmp_path).follow(page) >= answers
     finally:

@@ -126,7 +126,7 @@ def test_without_an_api_it_says_so_in_one_line(tmp_path: Path) -> None:
         tidings("simulate", "--url", url),
         capture_output=True,
         text=True,
-        env=environment(data_dir=tmp_path),
+        env=environment(data_dir=tmp_path, api_key=KEY),
         timeout=TIMEOUT_SECONDS,
         check=False,
     )

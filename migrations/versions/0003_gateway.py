@@ -1,4 +1,4 @@
-"""When API keys were last used; the keys themselves are events."""
+"""What the gateway keeps beside the log: when API keys were last used (they themselves are events)."""
 
 import sqlalchemy as sa
 from alembic import op
