@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app.kernel.decider import Decider
-from app.kernel.errors import NotFound, UnknownEvent
+from app.kernel.errors import Refused, UnknownEvent
 from app.kernel.event import Event
 from app.security.events import ApiKeyCreated, ApiKeyRevoked
 
@@ -25,6 +25,10 @@ class CreateApiKey(Struct, frozen=True):
 
 class RevokeApiKey(Struct, frozen=True):
     """Let nobody in with this key any more."""
+
+
+class NoSuchKey(Refused):
+    """There is no such API key."""
 
 
 class NoKey(Struct, frozen=True):
@@ -50,14 +54,14 @@ KeyCommand = CreateApiKey | RevokeApiKey
 
 
 def decide(command: KeyCommand, state: KeyState) -> Sequence[Event]:
-    """The events that a command leads to; `NotFound` for a key that was never made."""
+    """The events that a command leads to; `NoSuchKey` for one that was never made."""
     match command, state:
         case CreateApiKey(owner, scopes, digest, expires_at), NoKey():
             return [ApiKeyCreated(owner, scopes, digest, expires_at)]
         case RevokeApiKey(), StoredKey(is_revoked=False):
             return [ApiKeyRevoked()]
         case RevokeApiKey(), NoKey():
-            raise NotFound("there is no such API key")
+            raise NoSuchKey
         case _:
             return []
 

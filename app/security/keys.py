@@ -112,7 +112,7 @@ class Keys:
         return made
 
     async def revoke(self, key_id: str, metadata: Metadata) -> None:
-        """End a key; one that has ended stays so. Raises `NotFound`."""
+        """End a key; one that has ended stays so. Raises `NoSuchKey`."""
         await self._execute(key_id, RevokeApiKey(), metadata)
 
     async def all(self) -> list[KeyInfo]:

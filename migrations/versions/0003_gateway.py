@@ -1,4 +1,4 @@
-"""What the gateway keeps beside the log: when API keys were last used (they themselves are events)."""
+"""What the gateway keeps beside the log; API keys themselves are events."""
 
 import sqlalchemy as sa
 from alembic import op

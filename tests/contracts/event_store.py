@@ -212,6 +212,18 @@ async def test_a_stream_is_read_in_pieces(store: EventStore) -> None:
     assert await store.read_stream("order-404") == []
 
 
+async def test_a_category_is_read_stream_by_stream_and_no_other_is(store: EventStore) -> None:
+    for stream in ("order-2", "order-10", "orders-1", "order", "order.x", "order-2"):
+        await store.append(an_append(stream))
+
+    events = await store.read_category("order", limit=10)
+
+    found = [(event.stream, event.version) for event in events]
+    assert found == [("order-10", 1), ("order-2", 1), ("order-2", 2)]
+    assert await store.read_category("order", limit=2) == events[:2]
+    assert await store.read_category("ride", limit=2) == []
+
+
 async def test_the_log_is_read_after_a_position_and_by_customer(store: EventStore) -> None:
     for number, customer in enumerate(["ann", "bob", "~v", "ann", "bob"], 1):
         await store.append(an_append(f"x-{number}", an_event(customer_id=customer)))
