@@ -126,6 +126,23 @@ async def test_events_that_fail_one_behind_the_other_are_skipped_one_by_one(stag
         assert await positions_of(stage, "ann") == [1, 5]
 
 
+@pytest.mark.parametrize(
+    "error", [psycopg.errors.DeadlockDetected("busy"), psycopg.errors.UndefinedTable("no table")]
+)
+async def test_what_is_not_an_events_fault_leaves_a_key_as_it_was_parked(
+    stage: Stage, error: psycopg.Error
+) -> None:
+    async def fail(_: Connection) -> None:
+        raise error
+
+    async with a_poisoned_log(stage), await stage.log.connect(TIMELINE.shard_key) as connection:
+        before = await parked(stage)
+        with pytest.raises(type(error)):
+            await resume(connection, "timeline_g1", "ann", fail, skip=True)
+        assert await parked(stage) == before
+        assert not await stage.fetch("SELECT FROM skipped_events")
+
+
 class Overtaken:
     """A connection before whose next statement, once work has failed, somebody else is faster."""
 
