@@ -7,6 +7,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.checkpoints import ensure_checkpoints, note_error
 from app.eventstore.consumer import Consumer
@@ -15,7 +16,7 @@ from app.eventstore.failures import is_transient
 from app.kernel.errors import StoreUnavailable
 from projections.projector import Projector
 from projections.timeline import TIMELINE
-from tests.integration.projections.stage import CATALOGUE, Stage, sent, until
+from tests.integration.projections.stage import Stage, sent, until
 
 pytestmark = pytest.mark.anyio
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.consumer import Consumer
 from app.eventstore.database import Connection
@@ -22,7 +23,7 @@ from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
 from tests.integration.projections.poison import PICKY, a_poisoned_log, park, parked, positions_of
-from tests.integration.projections.stage import CATALOGUE, Stage, sent
+from tests.integration.projections.stage import Stage, sent
 
 pytestmark = pytest.mark.anyio
 
