@@ -1,4 +1,4 @@
-"""Every route × every kind of credential is answered as the reference declares it, all of them."""
+"""Each route, asked with each kind of credential, answers as the reference declares it."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping

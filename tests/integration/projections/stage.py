@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from app import catalogue as whole
+from app.catalogue import CATALOGUE
 from app.eventstore.acts import Acts
 from app.eventstore.batch import Claim
 from app.eventstore.checkpoints import positions_of
@@ -31,7 +31,6 @@ from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.registry import PROJECTIONS
 from projections.session import Log
 
-CATALOGUE = whole.CATALOGUE
 LONG_POLL = timedelta(seconds=5)
 DEADLINE_S = 20
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
