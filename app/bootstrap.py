@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from app.catalogue import CATALOGUE, UPCASTERS
+from app.eventstore.acts import Acts
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
 from app.eventstore.database import Database
@@ -23,10 +24,19 @@ from app.http.health import HealthCheck
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
 from app.kernel.errors import ReadModelBehind
+from app.kernel.event import Metadata
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.routes import EventsEndpoint, event_routes
+from app.modules.operations.events import (
+    ProjectionAct,
+    RebuildRequested,
+    ReshardRequested,
+    RetryRequested,
+    RollbackRequested,
+    SkipRequested,
+)
 from app.secret import read_secret
 from app.security.authentication import Authentication
 from app.security.commands import Commands
@@ -37,6 +47,8 @@ from app.settings import Settings
 from projections.activity_counts.queries import ActivityCounts
 from projections.activity_counts.routes import activity_count_routes
 from projections.as_of import PastModels, past_pool
+from projections.audit.queries import Audit
+from projections.audit.routes import audit_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
@@ -183,8 +195,9 @@ def _api(
             *visit_routes(Visits(reading.models)),
             *activity_count_routes(ActivityCounts(reading.models)),
             *projection_routes(projections),
-            *rebuild_routes(store.pool, projection_named),
+            *rebuild_routes(store.pool, projection_named, Acts(store, Codec(CATALOGUE))),
             *key_routes(keys),
+            *audit_routes(Audit(reading.models, CATALOGUE, UPCASTERS)),
         ],
         version=version("tidings"),
         metrics=metrics,
@@ -247,9 +260,16 @@ async def run_projector(settings: Settings, database: Database, stop: asyncio.Ev
         await Projector(log, wakeups, PROJECTIONS, shards=settings.shards).run(stop)
 
 
+async def _record(database: Database, act: ProjectionAct, metadata: Metadata) -> None:
+    """Note in the log what is about to be done."""
+    async with opened_store(database, poll_interval=timedelta(seconds=1), max_pool_size=1) as store:
+        await Acts(store, Codec(CATALOGUE)).record(act.stream, act, metadata)
+
+
 async def rebuild_projection(
     database: Database,
     name: str,
+    metadata: Metadata,
     *,
     on_progress: OnProgress,
     on_differences: OnDifferences,
@@ -258,7 +278,12 @@ async def rebuild_projection(
     jobs: int = REBUILD_JOBS,
     throttle: float | None = None,
 ) -> int:
-    """Rebuild a read model by its name; see `projections.rebuild`. Answers the generation."""
+    """Rebuild a read model by its name; see `projections.rebuild`. Answers the generation.
+
+    Here and below, the metadata is of the event that says so in the log.
+    """
+    asked = RebuildRequested(name, accept_differences, drop_old, throttle)
+    await _record(database, asked, metadata)
     return await rebuild(
         _log_of(database),
         projection_named(name),
@@ -271,8 +296,9 @@ async def rebuild_projection(
     )
 
 
-async def roll_projection_back(database: Database, name: str) -> int:
+async def roll_projection_back(database: Database, name: str, metadata: Metadata) -> int:
     """Let queries of a read model read its former generation, whose number is answered."""
+    await _record(database, RollbackRequested(name), metadata)
     return await rollback(_log_of(database), projection_named(name))
 
 
@@ -303,14 +329,17 @@ async def parked_keys_of_projection(database: Database, name: str) -> list[Parke
 
 
 async def resume_projection(
-    database: Database, name: str, key: str | None, *, skip: bool, tell: Tell
+    database: Database, name: str, key: str | None, metadata: Metadata, *, skip: bool, tell: Tell
 ) -> None:
     """Take up what a read model leaves out; see `projections.parked`."""
+    asked = SkipRequested(name, key) if skip and key else RetryRequested(name, key)
+    await _record(database, asked, metadata)
     await resume_parked(_log_of(database), projection_named(name), key=key, skip=skip, tell=tell)
 
 
-async def reshard_projection(database: Database, name: str, shards: int) -> int:
+async def reshard_projection(database: Database, name: str, shards: int, metadata: Metadata) -> int:
     """Share the work on the read model that queries read among so many; the position at which."""
+    await _record(database, ReshardRequested(name, shards), metadata)
     projection = projection_named(name)
     async with await database.connect() as connection:
         generation = await pointed_to(connection, projection)

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
 from app.modules.customers import events as customer_events
+from app.modules.operations import events as operation_events
 from app.security import events as security_events
 
-CATALOGUE = EventCatalogue([*customer_events.REGISTERED, *security_events.REGISTERED])
+CATALOGUE = EventCatalogue(
+    [
+        *customer_events.REGISTERED,
+        *operation_events.REGISTERED,
+        *security_events.REGISTERED,
+    ]
+)
 UPCASTERS: Sequence[Upcaster] = ()

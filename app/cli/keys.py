@@ -13,17 +13,13 @@ from rich.table import Table
 
 from app.bootstrap import opened_keys
 from app.cli import console
+from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options
-from app.kernel.event import Metadata
-from app.kernel.ids import new_event_id
 from app.kernel.principal import EVERYTHING, SCOPES
 from app.running import running_database
 from app.security.keys import Keys, NewKey
 
 T = TypeVar("T")
-
-ACTOR = "cli"
-"""Who acts where the command line does, in the metadata of events."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LIFETIME = re.compile(r"([1-9][0-9]{0,6})([smhd])")
@@ -77,7 +73,7 @@ def command() -> None:
 @settings_options(*_STORE)
 def create(name: str, scopes: tuple[str, ...], expires: timedelta | None, **options: Any) -> None:
     """Make the first key of NAME. Into a pipe, the key alone is printed."""
-    _show(_with_keys(options, lambda keys: keys.create(name, scopes, expires, _metadata())))
+    _show(_with_keys(options, lambda keys: keys.create(name, scopes, expires, acting())))
 
 
 @command.command("list")
@@ -103,7 +99,7 @@ def rotate(name: str, expires: timedelta | None, **options: Any) -> None:
     The newest of the former ones stays valid until it is revoked or NAME is rotated again, so that
     senders can be changed over one by one; older ones are revoked.
     """
-    _show(_with_keys(options, lambda keys: keys.rotate(name, expires, _metadata())))
+    _show(_with_keys(options, lambda keys: keys.rotate(name, expires, acting())))
 
 
 @command.command
@@ -111,7 +107,7 @@ def rotate(name: str, expires: timedelta | None, **options: Any) -> None:
 @settings_options(*_STORE)
 def revoke(key_id: str, **options: Any) -> None:
     """End the key with the id KEY_ID; it lets nobody in any more within five seconds."""
-    _with_keys(options, lambda keys: keys.revoke(key_id, _metadata()))
+    _with_keys(options, lambda keys: keys.revoke(key_id, acting()))
     console.print(f"Revoked {escape(key_id)}.")
 
 
@@ -124,10 +120,6 @@ def _with_keys(options: dict[str, Any], work: Callable[[Keys], Awaitable[T]]) ->
 
     with running_database(settings, migrated=True) as database:
         return uvloop.run(run())
-
-
-def _metadata() -> Metadata:
-    return Metadata(correlation_id=str(new_event_id()), actor=ACTOR)
 
 
 def _show(made: NewKey) -> None:

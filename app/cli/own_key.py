@@ -6,9 +6,8 @@ import uvloop
 from click import UsageError
 
 from app.bootstrap import opened_keys
+from app.cli.acting import acting
 from app.embedded import find_running
-from app.kernel.event import Metadata
-from app.kernel.ids import new_event_id
 from app.kernel.principal import EVERYTHING
 from app.running import database_of
 from app.settings import Settings
@@ -29,7 +28,6 @@ def key_for_calls(settings: Settings, name: str) -> str:
 
     async def make() -> str:
         async with opened_keys(settings, database_of(settings, running)) as keys:
-            metadata = Metadata(correlation_id=str(new_event_id()), actor=name)
-            return (await keys.lend(name, [EVERYTHING], LIFETIME, metadata)).key
+            return (await keys.lend(name, [EVERYTHING], LIFETIME, acting(name))).key
 
     return uvloop.run(make())

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from app.bootstrap import PROJECTION_NAMES, parked_keys_of_projection, resume_projection
 from app.cli import console
+from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.refusals import refusals_in_one_line
 from app.eventstore.parking import ParkedKey
@@ -80,7 +81,7 @@ def _resume(name: str, key: str | None, *, skip: bool, options: dict[str, Any]) 
         running_database(settings_of(options), migrated=True) as database,
         refusals_in_one_line(),
     ):
-        uvloop.run(resume_projection(database, name, key, skip=skip, tell=tell))
+        uvloop.run(resume_projection(database, name, key, acting(), skip=skip, tell=tell))
     if not errors:
         console.print("Nothing is parked.")
     sys.exit(1 if any(errors) else 0)

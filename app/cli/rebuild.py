@@ -14,6 +14,7 @@ from app.bootstrap import (
     roll_projection_back,
 )
 from app.cli import console
+from app.cli.acting import acting
 from app.cli.differences import show
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.progress import shown_progress
@@ -72,7 +73,7 @@ def command(
     configure_logs(msgspec.structs.replace(settings, log_level="warning"), "rebuild")
     with running_database(settings, migrated=True) as database:
         if rollback:
-            generation = uvloop.run(roll_projection_back(database, name))
+            generation = uvloop.run(roll_projection_back(database, name, acting()))
         else:
             generation = _rebuild(
                 database,
@@ -104,6 +105,7 @@ def _rebuild(
         run = rebuild_projection(
             database,
             name,
+            acting(),
             on_progress=on_progress,
             on_differences=lambda found: show(found, found.compared_with),
             accept_differences=accept_differences,

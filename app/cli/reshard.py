@@ -7,6 +7,7 @@ import uvloop
 
 from app.bootstrap import MAX_PROJECTION_SHARDS, PROJECTION_NAMES, reshard_projection
 from app.cli import console
+from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.refusals import refusals_in_one_line
 from app.running import running_database
@@ -26,6 +27,6 @@ def reshard(name: str, shards: int, **options: Any) -> None:
         running_database(settings_of(options), migrated=True) as database,
         refusals_in_one_line(),
     ):
-        position = uvloop.run(reshard_projection(database, name, shards))
+        position = uvloop.run(reshard_projection(database, name, shards, acting()))
     counted = "1 shard" if shards == 1 else f"{shards} shards"
     console.print(f"{name} has {counted} from position {position:,} on.", highlight=False)

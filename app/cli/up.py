@@ -18,12 +18,11 @@ import rich_click as click
 from rich.console import Console
 
 from app.bootstrap import PROJECTION_NAMES, opened_keys
+from app.cli.acting import acting
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
-from app.kernel.event import Metadata
-from app.kernel.ids import new_event_id
 from app.kernel.principal import EVERYTHING
 from app.logs import configure_logs
 from app.migrate import upgrade
@@ -33,7 +32,6 @@ from app.settings import Settings
 from app.supervisor import ChildSpec, Supervisor, listen
 
 PROBE_TIMEOUT_S = 2.0
-ACTOR = "up"
 FIRST_KEY_NAME = "default"
 
 
@@ -157,8 +155,7 @@ async def _first_key(settings: Settings, database: Database) -> str | None:
     async with opened_keys(settings, database) as keys:
         if await keys.all():
             return None
-        metadata = Metadata(correlation_id=str(new_event_id()), actor=ACTOR)
-        return (await keys.create(FIRST_KEY_NAME, [EVERYTHING], None, metadata)).key
+        return (await keys.create(FIRST_KEY_NAME, [EVERYTHING], None, acting("up"))).key
 
 
 def _program() -> str:

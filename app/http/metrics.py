@@ -85,6 +85,9 @@ class RequestMetrics:
             "From a request's arrival to the end of its response.",
             ("method", "route"),
         )
+        self._unauthenticated = metrics.counter(
+            "tidings_authentication_failures_total", "Requests without a valid credential."
+        )
         self._children: dict[
             tuple[str, str, int], tuple[prometheus_client.Counter, prometheus_client.Histogram]
         ] = {}
@@ -99,6 +102,8 @@ class RequestMetrics:
             )
         children[0].inc()
         children[1].observe(seconds)
+        if status == 401:
+            self._unauthenticated.inc()
 
 
 def metrics_route(metrics: Metrics) -> HTTPRouteHandler:

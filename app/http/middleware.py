@@ -81,6 +81,8 @@ class Front:
         # A line for each success would cost the hot route a third of its speed; metrics count them.
         level = logging.DEBUG if exchange.status < 400 else logging.INFO
         if self._log.is_enabled_for(level):
+            # Whoever tries credentials is to be found; of anybody else, no address is kept.
+            whence = {"client": (scope.get("client") or ("",))[0]} if exchange.status == 401 else {}
             self._log.log(
                 level,
                 "request",
@@ -90,6 +92,7 @@ class Front:
                 status=exchange.status,
                 duration_ms=round(seconds * 1000, 3),
                 request_id=exchange.request_id,
+                **whence,
             )
 
 

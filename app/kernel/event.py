@@ -22,6 +22,11 @@ class Event(Struct, frozen=True):
     """The timeline's wording, such as ``Placed order {order_id}``; filled from the data."""
     schema_version: ClassVar[int] = 1
     """The shape of the data, counted up by each change that an upcaster bridges."""
+    is_administrative: ClassVar[bool] = False
+    """Whether it is an act of those who run the store, so that `GET /v1/audit` shows it.
+
+    A type that was recorded before it came to be one takes a new version of the projection `audit`.
+    """
 
 
 class Metadata(Struct, frozen=True, omit_defaults=True):
@@ -98,6 +103,11 @@ class EventCatalogue:
     def is_reserved(self, event_type: str) -> bool:
         """Whether a sender may not use this type, for it looks like a built-in one."""
         return event_type.startswith(self._prefixes)
+
+    @property
+    def administrative(self) -> list[str]:
+        """The tags of those that are shown in the audit."""
+        return sorted(tag for tag, declared in self.types.items() if declared.is_administrative)
 
     def title_template(self, event_type: str) -> str | None:
         """The wording that the type declares; None for a type that is not built in."""

@@ -11,6 +11,7 @@ class ApiKeyCreated(Event, frozen=True):
 
     tag: ClassVar[str] = "api_key.created"
     title: ClassVar[str] = "Made an API key for {owner}"
+    is_administrative: ClassVar[bool] = True
 
     owner: str
     scopes: tuple[str, ...]
@@ -24,6 +25,7 @@ class ApiKeyRevoked(Event, frozen=True):
 
     tag: ClassVar[str] = "api_key.revoked"
     title: ClassVar[str] = "Revoked an API key"
+    is_administrative: ClassVar[bool] = True
 
 
 REGISTERED = (ApiKeyCreated, ApiKeyRevoked)

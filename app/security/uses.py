@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.database import Connection, fetch
-from app.kernel.errors import StoreUnavailable
+from app.kernel.errors import StoreUnavailable, first_line
 
 TOLD_EVERY = timedelta(seconds=5)
 
@@ -62,9 +63,9 @@ class StoredKeyUses:
         try:
             values: Sequence[object] = (list(untold), list(untold.values()))
             await fetch(self._pool, _NOTE, values)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, psycopg.Error) as error:  # such as a server that is read-only
             self._untold = untold | self._untold
-            _log.warning("key_uses_untold", error=str(error))
+            _log.warning("key_uses_untold", error=first_line(error))
 
 
 @asynccontextmanager

@@ -1,17 +1,22 @@
 """API keys as their users make, use and end them, on the command line and over HTTP."""
 
+import asyncio
 import re
 import subprocess
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from app.security.api_key import _checksum, new_api_key
+from app.security.authentication import BELIEVED_FOR
 from tests.fixtures.api import Api, until_async
 from tests.fixtures.tidings_up import TidingsUp, tidings
 
 pytestmark = pytest.mark.anyio
 
 REVOKED_WITHIN_S = 5
+TOLD_WITHIN_S = 30
 EVENT = {"type": "Seen", "customer_id": "keyholder", "data": {}}
 
 
@@ -97,6 +102,39 @@ async def test_keys_are_listed_without_the_keys(api: Api, tidings_up: TidingsUp)
     assert "listed" in output
     for said in (str(listed), output):
         assert key.split("_")[3] not in said
+
+
+async def test_when_a_key_was_last_used_is_told_and_only_by_who_has_the_key(
+    api: Api, tidings_up: TidingsUp
+) -> None:
+    key = made(tidings_up, "used", "--scope", "events:read")
+    key_id = key.split("_")[2]
+
+    async def last_used() -> str | None:
+        listed = (await api.read("/v1/keys"))["items"]
+        [used] = [each["last_used_at"] for each in listed if each["key_id"] == key_id]
+        return None if used is None else str(used)
+
+    forged = new_api_key("live").text
+    with_its_id = forged.replace(forged.split("_")[2], key_id)[:-6]
+    await api.get("/v1/events", **bearer(with_its_id + _checksum(with_its_id)))
+    assert await last_used() is None
+    before = datetime.now(UTC).isoformat()
+    await api.get("/v1/customers", **bearer(key))  # it lacks the scope, and is used all the same
+
+    async def is_told() -> bool:
+        return (await last_used() or "") >= before
+
+    await until_async(is_told, seconds=TOLD_WITHIN_S)
+    first = await last_used()
+    assert first
+    await asyncio.sleep(BELIEVED_FOR.total_seconds())
+    await api.get("/v1/events?limit=1", **bearer(key))
+
+    async def has_moved() -> bool:
+        return (await last_used() or "") > first
+
+    await until_async(has_moved, seconds=TOLD_WITHIN_S)
 
 
 async def test_keys_are_made_over_http_with_no_scope_that_the_maker_lacks(

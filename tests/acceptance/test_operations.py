@@ -13,10 +13,11 @@ from tests.fixtures.tidings_up import TidingsUp, until
 
 pytestmark = pytest.mark.anyio
 
-READ_MODELS = {"timeline", "customers", "activity_counts", "visits"}
+READ_MODELS = {"timeline", "customers", "activity_counts", "visits", "audit"}
 METRICS = {
     "tidings_http_requests_total": "counter",
     "tidings_http_request_duration_seconds": "histogram",
+    "tidings_authentication_failures_total": "counter",
     "tidings_append_group_events": "histogram",
     "tidings_append_group_seconds": "histogram",
     "tidings_projection_lag_events": "gauge",

@@ -31,6 +31,16 @@ def fold_activity_counts(log: Iterable[RecordedEvent]) -> Counter[tuple[date, st
     )
 
 
+def fold_audit(log: Iterable[RecordedEvent]) -> list[tuple[Any, ...]]:
+    """Position, type, actor, when of every act, in order."""
+    return [
+        (event.position, event.type, actor, event.recorded_at)
+        for event in log
+        if event.stream.startswith("projection-")
+        for actor in [msgspec.json.decode(event.metadata)["actor"]]
+    ]
+
+
 def fold_visits(log: Iterable[RecordedEvent]) -> list[tuple[Any, ...]]:
     """Customer, beginning, end, first and last position, count, first and last type, in order."""
     events = sorted(

@@ -12,7 +12,8 @@ from app.modules.customers.events import (
     IdentityLinked,
     IdentityUnlinked,
 )
-from tests.integration.projections.stage import Happening, of_customer, sent
+from app.modules.operations.events import ReshardRequested, RetryRequested
+from tests.integration.projections.stage import Happening, act, of_customer, sent
 
 # Some close together, so that what happens on a day, or in one visit, is often more than one thing.
 minutes = st.integers(-5000, 5000) | st.integers(-20, 20).map(lambda number: number * 10)
@@ -43,13 +44,20 @@ customers_events = st.one_of(
 sent_events: st.SearchStrategy[Happening] = st.builds(
     sent, senders, st.sampled_from(["Order Placed", "customer", "a.b"]), minutes=minutes
 )
+acts: st.SearchStrategy[Happening] = st.builds(
+    act,
+    st.builds(RetryRequested, st.sampled_from(["timeline", "visits"]), st.none() | customer_ids)
+    | st.builds(ReshardRequested, st.just("timeline"), st.integers(1, 64)),
+    st.sampled_from(["cli:ann", "key:3kTMd1AqzX0b"]),
+)
 happening: st.SearchStrategy[Happening] = st.one_of(
-    st.builds(of_customer, customer_ids, customers_events, minutes=minutes), sent_events
+    st.builds(of_customer, customer_ids, customers_events, minutes=minutes), sent_events, acts
 )
 # Long enough that one thing changes several times within a batch; none leaves a read model empty.
 histories = st.builds(
-    lambda first, others: [first, *others],
+    lambda *first, others: [*first, *others],
     sent_events,
-    st.lists(happening, min_size=30, max_size=60),
+    acts,
+    others=st.lists(happening, min_size=30, max_size=60),
 )
 batch_sizes = st.sampled_from([1, 7, 1000])

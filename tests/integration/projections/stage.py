@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Raw
 
 from app.catalogue import CATALOGUE
+from app.eventstore.acts import Acts
 from app.eventstore.batch import Claim
 from app.eventstore.checkpoints import positions_of
+from app.eventstore.codec import Codec
 from app.eventstore.database import Database
 from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore, opened_store
@@ -20,6 +22,7 @@ from app.eventstore.upcasting import Upcaster
 from app.eventstore.wakeups import Wakeups
 from app.kernel.event import Event, EventCatalogue, NewEvent
 from app.kernel.ids import new_event_id
+from app.modules.operations.events import ProjectionAct
 from projections.as_of import PastModels, past_pool
 from projections.generations import make_first
 from projections.projection import Generation, Projection
@@ -67,6 +70,17 @@ def of_customer(customer_id: str, event: Event, *, minutes: float = 0) -> Happen
     )
 
 
+def act(event: ProjectionAct, actor: str = "cli:ann") -> Happening:
+    """What somebody who runs the store did to a read model."""
+    return event.stream, NewEvent(
+        event_id=new_event_id(),
+        type=event.tag,
+        data=Raw(msgspec.json.encode(event)),
+        metadata=Raw(msgspec.json.encode({"actor": actor, "request_id": "r-1"})),
+        schema_version=event.schema_version,
+    )
+
+
 @dataclass
 class Stage:
     """A store, and what runs on it."""
@@ -77,6 +91,11 @@ class Stage:
     log: Log
     models: ReadModels
     past: PastModels
+
+    @property
+    def acts(self) -> Acts:
+        """What records acts in the store."""
+        return Acts(self.store, Codec(CATALOGUE))
 
     async def record(self, *happenings: Happening) -> int:
         """Append the events, each alone, in order; the last position."""

@@ -104,7 +104,7 @@ async def test_differences_are_accepted_over_http_even_of_what_is_being_built(
 ) -> None:
     await live_timeline(stage)
     await stage.fetch(FORGED)
-    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
+    app = app_of(*rebuild_routes(stage.store.pool, projection_named, stage.acts))
     for body in (b"", b"{}", b'{"accept_differences": true}', b'{"accept_differences": false}'):
         answer = await post(app, "/v1/projections/timeline/rebuild", body)
         assert (answer.status, answer.json()["generation"]) == (202, 2)

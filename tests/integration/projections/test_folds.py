@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.eventstore.database import Database
 from app.kernel.event import RecordedEvent
 from projections.activity_counts import ACTIVITY_COUNTS
+from projections.audit import AUDIT
 from projections.customers import CUSTOMERS
 from projections.generations import kept_up_to_date
 from projections.projection import Generation, Projection
@@ -24,6 +25,7 @@ from projections.visits import VISITS
 from tests.integration.projections.folds import (
     CustomersFold,
     fold_activity_counts,
+    fold_audit,
     fold_timeline,
     fold_visits,
 )
@@ -65,6 +67,7 @@ def test_a_read_model_is_the_fold_of_the_log(
         await check_customers(stage, log)
         assert await activity_counts(stage) == fold_activity_counts(log)
         assert await visits(stage) == fold_visits(log)
+        assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
 
@@ -146,4 +149,4 @@ async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
 
 
 def test_the_projections_are_those_that_are_tested_here() -> None:
-    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS)
+    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, AUDIT)

@@ -1,6 +1,9 @@
 """`tidings projections` and its subcommands, on a real store."""
 
 import asyncio
+import json
+import os
+import pwd
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -44,7 +47,10 @@ def projections(
 
 
 async def an_unreadable_log(stage: Stage) -> None:
-    """The timeline as it is fails at ann's second event and at ben's; positions 2 and 4."""
+    """The timeline as it is fails at ann's second event and at ben's; positions 2 and 4.
+
+    What is asked for on the command line is an event as well, and stands behind them or before.
+    """
     await stage.record(sent("ann"), unreadable("ann"), sent("ben"), unreadable("ben"), sent("ann"))
     async with stage.projecting(TIMELINE):
         await stage.caught_up("timeline_g1")
@@ -74,12 +80,12 @@ async def test_parked_keys_are_shown(stage: Stage, projections: Run) -> None:
 
 
 async def test_what_can_be_applied_by_now_comes_back(stage: Stage, projections: Run) -> None:
-    assert await projections("retry", "timeline") == (0, "Nothing is parked.\n")
     async with a_poisoned_log(stage, failing=(7, 8)):
         assert await projections("retry", "timeline", "ann") == (0, "timeline_g1 ann: applied\n")
         assert await projections("retry", "timeline") == (0, "timeline_g1 ben: applied\n")
         assert not await parked(stage)
         assert await entries_of(stage, "ann") == [1, 4, 7, 10, 13, 16, 19]
+        assert await projections("retry", "timeline") == (0, "Nothing is parked.\n")
 
 
 async def test_a_key_that_fails_again_is_told_of_and_the_others_tried(
@@ -120,9 +126,9 @@ async def test_work_is_shared_among_as_many_shards_as_are_asked_for(
     assert (status, said) == (1, "tidings: the read model timeline is being built\n")
     await an_unreadable_log(stage)
     status, said = await projections("reshard", "timeline", "3")
-    assert (status, said) == (0, "timeline has 3 shards from position 5 on.\n")
+    assert (status, said) == (0, "timeline has 3 shards from position 6 on.\n")
     async with await stage.database.connect() as connection:
-        assert list((await positions_of(connection, "timeline_g1")).values()) == [5, 5, 5]
+        assert list((await positions_of(connection, "timeline_g1")).values()) == [6, 6, 6]
     status, said = await projections("reshard", "timeline", "65")
     assert status == 2
     assert "65" in said
@@ -150,3 +156,21 @@ async def test_settings_may_stand_before_a_subcommand(
         status, said = await projections(*arguments)
         assert status == 0, said
         assert "ann" in said
+
+
+async def test_what_is_asked_for_is_recorded_with_who_asked(stage: Stage, projections: Run) -> None:
+    await an_unreadable_log(stage)
+    await projections("retry", "timeline")
+    await projections("skip", "timeline", "ann")
+    await projections("reshard", "timeline", "3")
+    await projections("parked", "timeline")
+    asked = await stage.store.read_stream("projection-timeline")
+    assert [(event.type, json.loads(bytes(event.data))) for event in asked] == [
+        ("projection.retry_requested", {"projection": "timeline", "key": None}),
+        ("projection.skip_requested", {"projection": "timeline", "key": "ann"}),
+        ("projection.reshard_requested", {"projection": "timeline", "shards": 3}),
+    ]
+    for event in asked:
+        said = json.loads(bytes(event.metadata))
+        assert said["actor"] == f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+        assert said["request_id"] == said["correlation_id"]

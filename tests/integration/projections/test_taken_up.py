@@ -99,7 +99,7 @@ async def test_what_somebody_has_finished_meanwhile_is_not_built_again(
 async def test_a_rebuild_that_is_asked_for_is_built_by_a_projector(stage: Stage) -> None:
     await stage.make_first()
     await stage.record(sent("ann"))
-    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
+    app = app_of(*rebuild_routes(stage.store.pool, projection_named, stage.acts))
     for _ in range(2):
         answer = await ask(app, "POST", "/v1/projections/timeline/rebuild")
         assert answer.status == 202
@@ -113,7 +113,7 @@ async def test_a_rebuild_that_is_asked_for_is_built_by_a_projector(stage: Stage)
 
 
 async def test_a_rebuild_of_what_does_not_exist_is_not_found(stage: Stage) -> None:
-    app = app_of(*rebuild_routes(stage.store.pool, projection_named))
+    app = app_of(*rebuild_routes(stage.store.pool, projection_named, stage.acts))
     for name in ("nothing", "timeline_g1", "%20", "é", "x" * 3000):
         answer = await ask(app, "POST", f"/v1/projections/{quote(name, safe='%')}/rebuild")
         assert (answer.status, answer.code) == (404, "not-found"), name

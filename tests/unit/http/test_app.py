@@ -16,8 +16,13 @@ from litestar.params import FromPath
 from litestar.testing import TestClient
 from structlog.testing import capture_logs
 
-from app.http.asgi import Receive, Scope, Send, respond
+from app.http.access import Unauthenticated, requires
+from app.http.app import create_app
+from app.http.asgi import AnyScope, Receive, Scope, Send, respond
+from app.http.metrics import Metrics
 from app.kernel.errors import NotFound, StoreUnavailable
+from app.kernel.principal import Principal
+from tests.fixtures.access import OpenGate
 from tests.unit.http.asking import app_of, ask, scope_of
 
 pytestmark = pytest.mark.anyio
@@ -245,6 +250,38 @@ async def test_the_access_log_has_a_line_for_a_request_without_its_query() -> No
             "request_id": "r-1",
         }
     ]
+
+
+async def test_a_refused_credential_is_logged_with_whence_it_came_and_counted() -> None:
+    class Closed:
+        async def admit(self, _scope: AnyScope) -> Principal:
+            raise Unauthenticated
+
+    @get("/v1/keys", opt=requires("keys:admin"))
+    async def list_keys() -> None: ...
+
+    guarded = app_of(list_keys, gate=Closed())
+    with capture_logs() as logs:
+        answer = await ask(guarded, "GET", "/v1/keys", authorization="Bearer canary")
+
+    assert (answer.status, answer.code) == (401, "unauthenticated")
+    assert [(log["status"], log["client"]) for log in logs] == [(401, "")]
+    assert "canary" not in str(logs)
+    shown = (await ask(guarded, "GET", "/metrics")).body
+    assert b"tidings_authentication_failures_total 1.0" in shown
+
+
+def test_a_route_that_does_not_say_who_may_call_it_is_not_served() -> None:
+    @get("/v1/forgotten")
+    async def show_forgotten() -> None: ...
+
+    with pytest.raises(LookupError, match="declares no scope"):
+        create_app([show_forgotten], version="1.2.3", metrics=Metrics(), gate=OpenGate())
+
+
+def test_a_direct_route_that_does_not_say_who_may_call_it_is_not_served() -> None:
+    with pytest.raises(LookupError, match="no handler that says who may call it"):
+        app_of(show_customer, direct_routes={("POST", "/v1/forgotten"): ingest})
 
 
 async def test_the_access_log_is_silent_above_its_level() -> None:
