@@ -75,7 +75,7 @@ def listening(stream: LiveStream, client: Client) -> asyncio.Task[None]:
     return asyncio.create_task(stream({}, client.receive, client.send))
 
 
-async def ended(task: asyncio.Task[None]) -> None:
+async def ended(task: "asyncio.Future[None]") -> None:
     await asyncio.wait_for(task, SOON_SECONDS)
 
 
