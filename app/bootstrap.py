@@ -40,8 +40,12 @@ from app.modules.operations.events import (
 from app.secret import read_secret
 from app.security.authentication import Authentication
 from app.security.commands import Commands
+from app.security.customer_tokens import CustomerTokens
 from app.security.keys import Keys
+from app.security.openid import OpenIdTokens, Trust
+from app.security.provider_keys import opened_provider_keys
 from app.security.routes import key_routes
+from app.security.token_routes import customer_token_routes
 from app.security.uses import KeyUses, StoredKeyUses, told_uses
 from app.settings import Settings
 from projections.activity_counts.queries import ActivityCounts
@@ -112,6 +116,7 @@ async def opened_api(
         _opened_reading(settings, database, store) as reading,
         past_pool(database) as sessions_of_the_past,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
+        _opened_openid(settings) as openid_tokens,
     ):
         past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
@@ -120,6 +125,7 @@ async def opened_api(
                 settings,
                 store,
                 uses=uses,
+                openid_tokens=openid_tokens,
                 reading=reading,
                 past=past,
                 projections=projections,
@@ -164,6 +170,7 @@ def _api(
     store: PostgresEventStore,
     *,
     uses: KeyUses,
+    openid_tokens: OpenIdTokens | None,
     reading: _Reading,
     past: PastModels,
     projections: ProjectionQueries,
@@ -175,8 +182,17 @@ def _api(
     executor = Executor(store, Codec(CATALOGUE))
     commands = Commands(executor, secret)
     keys = _keys(settings, store, executor, uses)
+    customer_tokens = CustomerTokens(
+        secret, store=f"{settings.environment}/{settings.schema}", clock=system_clock
+    )
     gate = Authentication(
-        keys, uses, secret=secret, environment=settings.environment, clock=system_clock
+        keys,
+        uses,
+        customer_tokens=customer_tokens,
+        openid_tokens=openid_tokens,
+        secret=secret,
+        environment=settings.environment,
+        clock=system_clock,
     )
     intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
     events = EventsEndpoint(store, intake)
@@ -198,6 +214,7 @@ def _api(
             *rebuild_routes(store.pool, projection_named, Acts(store, Codec(CATALOGUE))),
             *key_routes(keys),
             *audit_routes(Audit(reading.models, CATALOGUE, UPCASTERS)),
+            *customer_token_routes(customer_tokens),
         ],
         version=version("tidings"),
         metrics=metrics,
@@ -205,6 +222,18 @@ def _api(
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **reading.health_checks},
     )
+
+
+@asynccontextmanager
+async def _opened_openid(settings: Settings) -> AsyncIterator[OpenIdTokens | None]:
+    """What knows the tokens of the provider that the settings name, if they name one."""
+    issuer, audience = settings.oidc_issuer, settings.oidc_audience
+    if issuer is None or audience is None:
+        yield None
+        return
+    trust = Trust(issuer, audience, settings.oidc_algorithm, settings.oidc_scopes_claim)
+    async with opened_provider_keys(issuer, trust.algorithm) as keys:
+        yield OpenIdTokens(trust, keys, system_clock)
 
 
 def _keys(settings: Settings, store: PostgresEventStore, executor: Executor, uses: KeyUses) -> Keys:

@@ -16,6 +16,9 @@ from app.kernel.errors import InvalidInput
 PREFIX = "TIDINGS_"
 
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
+_ISSUER = re.compile(
+    r"(?:https://[^\s/?#@]+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?)(?:/[^\s?#]*)?"
+)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -66,6 +69,27 @@ class Settings(Struct, frozen=True, kw_only=True):
             "store they make themselves one for a short time."
         ),
     ] = None
+    oidc_issuer: Annotated[
+        str | None,
+        Meta(
+            description="The OpenID provider whose tokens are let in, by its issuer's URL. Unset: "
+            "none."
+        ),
+    ] = None
+    oidc_audience: Annotated[
+        str | None,
+        Meta(description="The audience that the provider's tokens must be for; goes with it."),
+    ] = None
+    oidc_algorithm: Annotated[
+        str,
+        Meta(
+            pattern="^((RS|PS|ES)(256|384|512)|EdDSA)$",
+            description="The one algorithm that the provider's tokens are signed with.",
+        ),
+    ] = "RS256"
+    oidc_scopes_claim: Annotated[
+        str, Meta(description="The claim of the provider's tokens that names their scopes.")
+    ] = "scope"
     host: Annotated[str, Meta(description="The address that the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The port that the API listens on.")] = (
         8000
@@ -158,8 +182,20 @@ def _check(settings: Settings) -> None:
                 "it is no libpq URI, such as postgresql://user@host/database",
                 field=_variable(name),
             ) from None
+    _check_openid(settings)
     if settings.secret is not None and len(settings.secret) < 32:
         raise InvalidInput("the secret has at least 32 characters", field="TIDINGS_SECRET")
+
+
+def _check_openid(settings: Settings) -> None:
+    """A provider is trusted only over https; but on this very machine, for trying things out."""
+    if (settings.oidc_issuer is None) != (settings.oidc_audience is None):
+        missing = "oidc_issuer" if settings.oidc_issuer is None else "oidc_audience"
+        raise InvalidInput("issuer and audience go together", field=_variable(missing))
+    if settings.oidc_issuer is not None and not _ISSUER.fullmatch(settings.oidc_issuer):
+        raise InvalidInput(
+            "an issuer is a URL with https, without a query", field="TIDINGS_OIDC_ISSUER"
+        )
 
 
 def _converted(values: dict[str, Any]) -> Settings:

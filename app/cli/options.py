@@ -13,6 +13,7 @@ from app.settings import PREFIX, Settings, read_settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 STORE = ("database_url", "schema", "data_dir", "accept_data_loss")
+OPENID = ("oidc_issuer", "oidc_audience", "oidc_algorithm", "oidc_scopes_claim")
 LOGS = ("log_level", "log_format")
 
 

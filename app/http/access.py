@@ -18,6 +18,7 @@ from app.kernel.principal import Principal, ScopeName
 
 _PERMISSION = "permission"
 _PRINCIPAL = "tidings.principal"
+_ACCESS = "tidings.access"
 
 
 class Unauthenticated(TidingsError):
@@ -98,12 +99,23 @@ class Access:
         if permission.scope is not None:
             principal = scope[_PRINCIPAL] = await self._gate.admit(scope)
             permission.check(principal, scope.get("path_params", {}))
+            scope[_ACCESS] = self
 
     async def guard(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         """The same, as a guard of the framework."""
         await self.check(permission_of(handler), cast(Scope, connection.scope))
+
+
+async def check_again(scope: Scope) -> None:
+    """Look at a request's credential once more, for an answer that lasts.
+
+    Raises what `Access.check` does. What was for everybody stays so.
+    """
+    access: Access | None = scope.get(_ACCESS)
+    if access is not None:
+        await access.check(permission_of(scope["route_handler"]), scope)
 
 
 def principal_of(scope: AnyScope) -> Principal:

@@ -11,11 +11,14 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from app.http.asgi import AnyScope, Headers, Receive, Send
+from app.http.access import Forbidden, Unauthenticated, check_again
+from app.http.asgi import AnyScope, Headers, Receive, Scope, Send
 from app.http.context import context_of
-from app.kernel.errors import InvalidInput
+from app.kernel.errors import InvalidInput, TidingsError, named_line
 
 HEARTBEAT = timedelta(seconds=15)
+CHECKED_EVERY = timedelta(seconds=30)
+"""How often it is asked whether a client may still listen."""
 RETRY = timedelta(seconds=1)
 """How long a client waits before it comes back."""
 MAX_WAITING_EVENTS = 1000
@@ -113,8 +116,9 @@ class _Stalled(Exception):
 class LiveStream:
     """An ASGI app that sends batches of events as they come, and heartbeats while none do.
 
-    It ends when the batches end, the client goes or stops reading, or `closing` is set; the batches
-    are closed then, so that a generator's `finally` runs. A client resumes by Last-Event-ID.
+    It ends when the batches end, the client goes, stops reading or may not listen any more, or
+    `closing` is set; the batches are closed then, so that a generator's `finally` runs. A client
+    resumes by Last-Event-ID.
     """
 
     def __init__(
@@ -129,13 +133,14 @@ class LiveStream:
         self._closing = closing
         self._heartbeat_seconds = heartbeat.total_seconds()
 
-    async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send events until there is a reason to end. Fits ASGI in Litestar's words and ours."""
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         pump = asyncio.create_task(self._pump(send))
         reasons = (
             pump,
             asyncio.create_task(_until_gone(receive)),
+            asyncio.create_task(_until_refused(scope)),
             asyncio.create_task(self._closing.wait()),
         )
         try:
@@ -191,3 +196,15 @@ async def _write(send: Send, body: bytes, *, more_body: bool = True) -> None:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _until_refused(scope: Scope) -> None:
+    while True:
+        await asyncio.sleep(CHECKED_EVERY.total_seconds())
+        try:
+            await check_again(scope)
+        except (Unauthenticated, Forbidden):
+            return
+        except TidingsError as error:
+            # What knows the credential is out of reach for the moment: asked again, like the rest.
+            _log.warning("live stream could not be checked", error=named_line(error))

@@ -29,6 +29,13 @@ _SECURITY_SCHEMES = {
         "scheme": "basic",
         "description": "An API key as the user name; the password is not looked at.",
     },
+    "Token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the OpenID provider that the store trusts, or of a customer, "
+        "for the own profile, timeline, visits and preferences.",
+    },
 }
 
 

@@ -71,6 +71,7 @@ _STATUS: Mapping[type[TidingsError], int] = {
     errors.IdempotencyConflict: 422,
     InternalError: 500,
     errors.StoreUnavailable: 503,
+    errors.ProviderUnavailable: 503,
     errors.ReadModelBehind: 503,
     errors.UnknownEvent: 503,
     errors.UnsafeServer: 503,

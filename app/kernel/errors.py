@@ -66,6 +66,10 @@ class StoreUnavailable(TidingsError):
     """The event store cannot be reached at the moment."""
 
 
+class ProviderUnavailable(TidingsError):
+    """The OpenID provider cannot be reached at the moment."""
+
+
 class ReadModelBehind(TidingsError):
     """The read model has not come to the wanted position in time."""
 

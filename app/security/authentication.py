@@ -20,8 +20,11 @@ from app.http.context import context_of
 from app.kernel.clock import Clock
 from app.kernel.principal import Principal
 from app.security.api_key import ApiKey, parse_api_key
+from app.security.customer_tokens import CustomerTokens, is_customer_token
 from app.security.decider import StoredKey
 from app.security.keys import Keys
+from app.security.openid import OpenIdTokens
+from app.security.signed_token import parse_token
 from app.security.uses import KeyUses
 
 BELIEVED_FOR = timedelta(seconds=2)
@@ -38,14 +41,27 @@ class _Believed(Struct, frozen=True):
 
 
 class Authentication:
-    """Knows API keys: as ``Bearer``, or as the user name of ``Basic``."""
+    """Knows credentials, as ``Bearer`` or as the user name of ``Basic``.
+
+    API keys, customer tokens and the tokens of an OpenID provider are told apart by their form.
+    """
 
     def __init__(
-        self, keys: Keys, uses: KeyUses, *, secret: bytes, environment: str, clock: Clock
+        self,
+        keys: Keys,
+        uses: KeyUses,
+        *,
+        customer_tokens: CustomerTokens,
+        openid_tokens: OpenIdTokens | None = None,
+        secret: bytes,
+        environment: str,
+        clock: Clock,
     ) -> None:
-        """Take where keys are looked up, and what their digests are made with."""
+        """Take where keys are looked up, what their digests are made with, and who knows tokens."""
         self._keys = keys
         self._uses = uses
+        self._customer_tokens = customer_tokens
+        self._openid_tokens = openid_tokens
         self._secret = secret
         self._environment = environment
         self._clock = clock
@@ -53,10 +69,13 @@ class Authentication:
         self._asking: dict[bytes, asyncio.Task[Principal]] = {}
 
     async def admit(self, scope: AnyScope) -> Principal:
-        """See `app.http.access.Gate.admit`; raises `StoreUnavailable` as well."""
+        """See `app.http.access.Gate.admit`.
+
+        Raises `StoreUnavailable` and `ProviderUnavailable` as well.
+        """
         header = context_of(scope).headers.get(b"authorization")
         if header is None:
-            raise Unauthenticated("send an API key: Authorization: Bearer tdg_…")
+            raise Unauthenticated("send an API key or a token: Authorization: Bearer …")
         believed = self._believed.get(header)
         if believed is not None and monotonic() < believed.until:
             return believed.principal
@@ -72,10 +91,7 @@ class Authentication:
 
     async def _ask(self, header: bytes, credential: str) -> Principal:
         until = monotonic() + _BELIEVED_FOR_S
-        key = parse_api_key(credential)
-        if key is None or key.environment != self._environment:
-            raise Unauthenticated("the credential is no API key of this environment")
-        principal, ends_at = await self._owner_of(key)
+        principal, ends_at = await self._owner_of(credential)
         if ends_at is not None:
             until = min(until, monotonic() + (ends_at - self._clock()).total_seconds())
         self._believed[header] = _Believed(principal, until)
@@ -84,8 +100,19 @@ class Authentication:
             self._believed.popitem(last=False)
         return principal
 
-    async def _owner_of(self, key: ApiKey) -> tuple[Principal, datetime | None]:
-        """Whose the key is, and when it ends."""
+    async def _owner_of(self, credential: str) -> tuple[Principal, datetime | None]:
+        """Whose the credential is, and when it ends."""
+        key = parse_api_key(credential)
+        if key is not None and key.environment == self._environment:
+            return await self._owner_of_key(key)
+        token = parse_token(credential)
+        if token is not None and is_customer_token(token):
+            return self._customer_tokens.owner_of(token)
+        if token is not None and self._openid_tokens is not None:
+            return await self._openid_tokens.owner_of(token)
+        raise Unauthenticated("the credential is no API key of this environment, and no token")
+
+    async def _owner_of_key(self, key: ApiKey) -> tuple[Principal, datetime | None]:
         stored = await self._keys.stored(key.key_id)
         now = self._clock()
         # The same answer, whatever it is that is wrong: nobody learns which ids there are.
@@ -116,4 +143,4 @@ def credential_in(header: bytes) -> str:
                 raise Unauthenticated("the Authorization header is not Base64") from None
             return user.decode("latin-1")
         case _:
-            raise Unauthenticated("send Authorization: Bearer with an API key")
+            raise Unauthenticated("send Authorization: Bearer with an API key or a token")

@@ -82,11 +82,14 @@ def _answer(body: bytes, version: int) -> ASGIApp:
     return cast(ASGIApp, answer)
 
 
-def command(path: str, *, scope: ScopeName, **options: Any) -> post:
-    """Declares the route of a command, whose handler answers with `Commands.run`."""
+def command(path: str, *, scope: ScopeName, own: str | None = None, **options: Any) -> post:
+    """Declares the route of a command, whose handler answers with `Commands.run`.
+
+    `own` is what it is for `app.http.access.requires`.
+    """
     return post(
         path,
-        opt={DIRECT: True, **requires(scope)},
+        opt={DIRECT: True, **requires(scope, own=own)},
         status_code=200,
         request_max_body_size=MAX_COMMAND_BYTES,
         responses={

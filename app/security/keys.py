@@ -85,6 +85,8 @@ class Keys:
     ) -> NewKey:
         """Make the first key of a name. Raises `NameTaken`, or `InvalidInput` for a scope."""
         check_id(name, field="name")
+        if ":" in name:  # as in the names of those who come with a token, such as customer:anna
+            raise InvalidInput("a key's name has no colon", field="name")
         check_scopes(scopes)
         if any(key.name == name for key in await self.all()):
             raise NameTaken

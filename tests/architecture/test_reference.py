@@ -24,6 +24,7 @@ from app.modules.customers import decider
 from app.modules.customers import routes as customer_routes
 from app.modules.interactions import incoming
 from app.modules.interactions import routes as event_routes
+from app.security import signed_token
 from app.settings import PREFIX, Settings
 from projections import paging
 from projections.diff import queries as diffs
@@ -130,6 +131,8 @@ LIMITS = {
     "a trait's name": f"{customer_routes.MAX_TRAIT_NAME_CHARACTERS} characters",
     "traits, consents, identities of a customer": f"{decider.MAX_TRAITS}, {decider.MAX_CONSENTS}, "
     f"{decider.MAX_IDENTITIES}",
+    "preferences set together": f"{customer_routes.MAX_PREFERENCES}",
+    "a token": f"{signed_token.MAX_TOKEN_CHARACTERS:,} characters",
     "a URL": f"{target.MAX_TARGET_BYTES:,} bytes",
 }
 

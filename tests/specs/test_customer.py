@@ -14,8 +14,10 @@ from app.modules.customers.decider import (
     AlreadyRegistered,
     ChangeTraits,
     LinkIdentity,
+    Preference,
     RecordConsent,
     Register,
+    SetPreferences,
     TooManyConsents,
     TooManyIdentities,
     TooManyTraits,
@@ -205,6 +207,35 @@ def test_more_consents_than_allowed_are_refused() -> None:
 def test_of_as_many_consents_as_allowed_each_can_still_be_withdrawn() -> None:
     given(CUSTOMER, *FULL_CONSENTS).when(WithdrawConsent("email", "topic-0")).then(
         ConsentWithdrawn("email", "topic-0")
+    )
+
+
+def test_preferences_are_set_together_and_only_what_changes_is_recorded() -> None:
+    said = SetPreferences(
+        [
+            Preference("email", "news", given=True),
+            Preference("email", "offers", given=False),
+            Preference("sms", "news", given=True),
+        ]
+    )
+    given(CUSTOMER, anna.agreed_to_news).when(said).then(
+        ConsentWithdrawn("email", "offers"), ConsentRecorded("sms", "news")
+    )
+    given(
+        CUSTOMER,
+        anna.agreed_to_news,
+        ConsentWithdrawn("email", "offers"),
+        ConsentRecorded("sms", "news"),
+    ).when(said).then_nothing()
+
+
+def test_preferences_of_which_one_is_too_many_are_all_refused() -> None:
+    two = SetPreferences(
+        [Preference("email", "topic-0", given=False), Preference("sms", "one more", given=True)]
+    )
+    given(CUSTOMER, *FULL_CONSENTS).when(two).then_refused(TooManyConsents)
+    given(CUSTOMER, *FULL_CONSENTS[:-1]).when(two).then(
+        ConsentWithdrawn("email", "topic-0"), ConsentRecorded("sms", "one more")
     )
 
 

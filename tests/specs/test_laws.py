@@ -17,9 +17,11 @@ from app.modules.customers.decider import (
     CustomerCommand,
     IdentityCommand,
     LinkIdentity,
+    Preference,
     RecordConsent,
     Register,
     ReleaseIdentity,
+    SetPreferences,
     UnlinkIdentity,
     WithdrawConsent,
 )
@@ -46,6 +48,10 @@ customer_commands: st.SearchStrategy[list[CustomerCommand]] = st.lists(
     | st.builds(ChangeTraits, traits)
     | st.builds(RecordConsent, channels, topics)
     | st.builds(WithdrawConsent, channels, topics)
+    | st.builds(
+        SetPreferences,
+        st.lists(st.builds(Preference, channels, topics, st.booleans()), max_size=4),
+    )
     | st.builds(LinkIdentity, identity_ids, st.sampled_from(["email", "phone"]))
     | st.builds(UnlinkIdentity, identity_ids),
     max_size=MAX_COMMANDS,

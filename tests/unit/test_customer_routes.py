@@ -202,6 +202,18 @@ async def test_another_request_under_the_same_key_is_refused(api: Api) -> None:
     assert len(await api.log()) == 1
 
 
+async def test_preferences_are_recorded_together(api: Api) -> None:
+    said = {"consents": [{**NEWS, "given": True}, {**NEWS, "topic": "offers", "given": False}]}
+    response = await api.send("preferences", said, Idempotency_Key="k")
+    assert response.headers["etag"] == '"2"'
+    assert await api.log() == [
+        ("customer.consent_recorded", anna.ANNA, NEWS),
+        ("customer.consent_withdrawn", anna.ANNA, {**NEWS, "topic": "offers"}),
+    ]
+    again = await api.send("preferences", said, Idempotency_Key="k")
+    assert again.json() == {**response.json(), "repeated": True}
+
+
 async def test_a_stale_if_match_is_refused(api: Api) -> None:
     await api.send("register", {}, If_Match='"0"')
     stale = await api.send("change-traits", {"traits": anna.UPGRADE}, If_Match='"0"')
@@ -247,6 +259,16 @@ async def test_where_a_command_came_from_stands_in_the_events_metadata(api: Api)
         ("record-consent", {**NEWS, "topic": 5}, "topic"),
         ("withdraw-consent", {**NEWS, "topic": "-"}, "topic"),
         ("withdraw-consent", {**NEWS, "why": "x"}, "why"),
+        ("preferences", {"consents": []}, "consents"),
+        ("preferences", {"consents": [{**NEWS, "given": 1}]}, "consents[0].given"),
+        ("preferences", {"consents": [NEWS]}, "consents[0].given"),
+        ("preferences", {"consents": [{**NEWS, "given": True, "a": 1}]}, "consents[0].a"),
+        ("preferences", {"consents": [{**NEWS, "given": True}] * 2}, "consents[1]"),
+        (
+            "preferences",
+            {"consents": [{"channel": "sms", "topic": f"t{n}", "given": True} for n in range(101)]},
+            "consents",
+        ),
         ("link-identity", {"kind": "fax", "value": "1"}, "kind"),
         ("link-identity", {"kind": "email", "value": "anna"}, "value"),
         ("unlink-identity", {"kind": "phone", "value": "5"}, "value"),

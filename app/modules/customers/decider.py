@@ -74,6 +74,20 @@ class WithdrawConsent(Struct, frozen=True):
     topic: str
 
 
+class Preference(Struct, frozen=True):
+    """Whether the customer agrees to hear of a topic on a channel."""
+
+    channel: str
+    topic: str
+    given: bool
+
+
+class SetPreferences(Struct, frozen=True):
+    """Note several consents, given and withdrawn, together; of each channel and topic, one."""
+
+    consents: Sequence[Preference]
+
+
 class LinkIdentity(Struct, frozen=True):
     """Know the customer by an identity; goes together with `ClaimIdentity`."""
 
@@ -99,9 +113,8 @@ class ReleaseIdentity(Struct, frozen=True):
     customer_id: str
 
 
-CustomerCommand = (
-    Register | ChangeTraits | RecordConsent | WithdrawConsent | LinkIdentity | UnlinkIdentity
-)
+ConsentCommand = RecordConsent | WithdrawConsent | SetPreferences
+CustomerCommand = Register | ChangeTraits | ConsentCommand | LinkIdentity | UnlinkIdentity
 IdentityCommand = ClaimIdentity | ReleaseIdentity
 
 
@@ -142,10 +155,8 @@ def decide_customer(command: CustomerCommand, customer: Customer) -> Sequence[Ev
             return _register(command, customer)
         case ChangeTraits():
             return _change_traits(command, customer)
-        case RecordConsent():
-            return _record_consent(command, customer)
-        case WithdrawConsent():
-            return _withdraw_consent(command, customer)
+        case RecordConsent() | WithdrawConsent() | SetPreferences():
+            return _decide_consents(command, customer)
         case LinkIdentity():
             return _link_identity(command, customer)
         case UnlinkIdentity():
@@ -178,24 +189,32 @@ def _check_number_of_traits(present: Mapping[str, Any], changes: Mapping[str, An
         raise TooManyTraits
 
 
-def _record_consent(command: RecordConsent, customer: Customer) -> Sequence[Event]:
-    if not _is_news(customer, command.channel, command.topic, Consent.GIVEN):
-        return ()
-    return (ConsentRecorded(command.channel, command.topic),)
-
-
-def _withdraw_consent(command: WithdrawConsent, customer: Customer) -> Sequence[Event]:
+def _decide_consents(command: ConsentCommand, customer: Customer) -> Sequence[Event]:
     """One that was never given is withdrawn too: that is how customers opt out."""
-    if not _is_news(customer, command.channel, command.topic, Consent.WITHDRAWN):
-        return ()
-    return (ConsentWithdrawn(command.channel, command.topic),)
-
-
-def _is_news(customer: Customer, channel: str, topic: str, said: Consent) -> bool:
-    before = customer.consents.get((channel, topic))
-    if before is None and len(customer.consents) >= MAX_CONSENTS:
+    said = _said_by(command)
+    if len(customer.consents.keys() | said.keys()) > MAX_CONSENTS:
         raise TooManyConsents
-    return before is not said
+    return [
+        ConsentRecorded(*subject) if consent is Consent.GIVEN else ConsentWithdrawn(*subject)
+        for subject, consent in said.items()
+        if customer.consents.get(subject) is not consent
+    ]
+
+
+def _said_by(command: ConsentCommand) -> Mapping[tuple[str, str], Consent]:
+    """By channel and topic."""
+    match command:
+        case RecordConsent(channel, topic):
+            return {(channel, topic): Consent.GIVEN}
+        case WithdrawConsent(channel, topic):
+            return {(channel, topic): Consent.WITHDRAWN}
+        case SetPreferences(consents):
+            return {
+                (each.channel, each.topic): Consent.GIVEN if each.given else Consent.WITHDRAWN
+                for each in consents
+            }
+        case _:
+            assert_never(command)
 
 
 def _link_identity(command: LinkIdentity, customer: Customer) -> Sequence[Event]:

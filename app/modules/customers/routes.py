@@ -1,6 +1,6 @@
 """Commands to customers over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,9 +22,11 @@ from app.modules.customers.decider import (
     CustomerCommand,
     IdentityCommand,
     LinkIdentity,
+    Preference,
     RecordConsent,
     Register,
     ReleaseIdentity,
+    SetPreferences,
     UnlinkIdentity,
     WithdrawConsent,
 )
@@ -33,6 +35,8 @@ from app.modules.customers.identities import IdentityIndex
 from app.security.commands import Commands, command
 
 MAX_TRAIT_NAME_CHARACTERS = 100
+MAX_PREFERENCES = 100
+"""In one request."""
 
 _PATH = "/v1/customers/{customer_id:str}"
 _TAGS = ["Customers"]
@@ -77,6 +81,25 @@ class ConsentSubject(Struct, frozen=True, forbid_unknown_fields=True):
 
     channel: Channel
     topic: Topic
+
+
+class ConsentChoice(ConsentSubject, frozen=True, forbid_unknown_fields=True):
+    """What a customer says of a topic on a channel."""
+
+    given: Annotated[bool, Meta(description="False: withdrawn, or never wanted.", examples=[True])]
+
+
+class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
+    """Consents to set; others stay as they are."""
+
+    consents: Annotated[
+        Sequence[ConsentChoice],
+        Meta(
+            min_length=1,
+            max_length=MAX_PREFERENCES,
+            description="At most one of each channel and topic.",
+        ),
+    ]
 
 
 class IdentityValue(Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,7 +175,25 @@ def _consent_routes(commands: Commands) -> list[HTTPRouteHandler]:
         step = _customer_step(customer_id, WithdrawConsent(data.channel, data.topic))
         return await commands.run(request, step)
 
-    return [record_consent, withdraw_consent]
+    @command(
+        f"{_PATH}/preferences",
+        scope="customers:write",
+        own="customer_id",
+        summary="Set a customer's preferences",
+        tags=_TAGS,
+    )
+    async def set_preferences(
+        request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[Preferences]
+    ) -> ASGIApp:
+        """Several consents at once, all or none. The customer's own token may do this, too.
+
+        Only what really changes is recorded.
+        """
+        consents = [Preference(each.channel, each.topic, each.given) for each in data.consents]
+        _check_said_once(consents)
+        return await commands.run(request, _customer_step(customer_id, SetPreferences(consents)))
+
+    return [record_consent, withdraw_consent, set_preferences]
 
 
 def _link_routes(commands: Commands, identities: IdentityIndex) -> list[HTTPRouteHandler]:
@@ -212,6 +253,14 @@ def check_traits(traits: Mapping[str, Any]) -> Mapping[str, Any]:
             f"names that begin with {RESERVED_PREFIX} are reserved", field=f"traits{path}"
         )
     return traits
+
+
+def _check_said_once(consents: Sequence[Preference]) -> None:
+    said = set()
+    for number, each in enumerate(consents):
+        if (each.channel, each.topic) in said:
+            raise InvalidInput("it was said before", field=f"consents[{number}]")
+        said.add((each.channel, each.topic))
 
 
 def _customer_step(customer_id: str, command: CustomerCommand) -> Step[CustomerCommand]:

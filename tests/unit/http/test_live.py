@@ -9,15 +9,19 @@ from datetime import timedelta
 import pytest
 import uvicorn
 from litestar import get
+from litestar.params import FromPath
 from litestar.types import ASGIApp
 from structlog.testing import capture_logs
 
 from app.http import live
-from app.http.asgi import Message
+from app.http.access import Unauthenticated, requires
+from app.http.asgi import AnyScope, Message
 from app.http.context import open_context
 from app.http.live import LiveEvent, LiveStream, Subscription, last_event_id
 from app.http.server import Server
-from app.kernel.errors import InvalidInput
+from app.kernel.errors import InvalidInput, StoreUnavailable, TidingsError
+from app.kernel.principal import Principal
+from tests.fixtures.access import ANYBODY
 from tests.unit.http.asking import app_of, ask, scope_of
 
 pytestmark = pytest.mark.anyio
@@ -71,7 +75,7 @@ def listening(stream: LiveStream, client: Client) -> asyncio.Task[None]:
     return asyncio.create_task(stream({}, client.receive, client.send))
 
 
-async def ended(task: asyncio.Task[None]) -> None:
+async def ended(task: "asyncio.Future[None]") -> None:
     await asyncio.wait_for(task, SOON_SECONDS)
 
 
@@ -150,6 +154,101 @@ async def test_a_stream_ends_when_the_server_does() -> None:
     await ended(task)
 
     assert client.messages[-1]["more_body"] is False
+
+
+class Doorkeeper:
+    """Lets in whoever may do what is said at the moment, and says how often it was asked."""
+
+    def __init__(self) -> None:
+        self.says: Principal | TidingsError = ANYBODY
+        self.asked = 0
+
+    async def admit(self, _scope: AnyScope) -> Principal:
+        self.asked += 1
+        if isinstance(self.says, TidingsError):
+            raise self.says
+        return self.says
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until it has been asked so often again."""
+        already = self.asked
+        async with asyncio.timeout(SOON_SECONDS):
+            while self.asked < already + times:
+                await asyncio.sleep(0.001)
+
+
+@get("/live/{name:str}", media_type="text/event-stream", opt=requires("timeline:read", own="name"))
+async def listen_for_ever(name: FromPath[str]) -> ASGIApp:
+    assert name
+    return LiveStream(Subscription(), closing=asyncio.Event())
+
+
+@pytest.fixture
+def often_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "CHECKED_EVERY", timedelta(milliseconds=1))
+
+
+@pytest.mark.usefixtures("often_checked")
+@pytest.mark.parametrize(
+    "says",
+    [
+        Unauthenticated(),
+        Principal("shop", "key:x", frozenset({"events:read"})),
+        Principal("shop", "key:x", frozenset({"timeline:read"}), customer_id="boris"),
+    ],
+    ids=["revoked", "without the scope", "another customer's"],
+)
+async def test_a_stream_ends_when_its_client_may_not_listen_any_more(
+    says: Principal | TidingsError,
+) -> None:
+    client, door = Client(), Doorkeeper()
+    app = app_of(listen_for_ever, gate=door)
+    task = asyncio.ensure_future(app(scope_of(target="/live/anna"), client.receive, client.send))
+    await client.until("retry")
+    await door.until_asked(3)
+    assert not task.done()
+
+    door.says = says
+    await ended(task)
+
+    assert client.messages[0]["status"] == 200
+    assert client.messages[-1]["more_body"] is False
+
+
+@pytest.mark.usefixtures("often_checked")
+async def test_a_stream_goes_on_while_nobody_can_say_whether_its_client_may_listen() -> None:
+    client, door = Client(), Doorkeeper()
+    app = app_of(listen_for_ever, gate=door)
+    task = asyncio.ensure_future(app(scope_of(target="/live/anna"), client.receive, client.send))
+    await client.until("retry")
+
+    with capture_logs() as logs:
+        door.says = StoreUnavailable()
+        await door.until_asked(3)
+        door.says = ANYBODY
+        await door.until_asked(3)
+
+    assert not task.done()
+    assert {log["log_level"] for log in logs} == {"warning"}
+    client.gone.set()
+    await ended(task)
+
+
+@pytest.mark.usefixtures("often_checked")
+async def test_a_stream_for_everybody_is_not_checked() -> None:
+    client, door = Client(), Doorkeeper()
+
+    @get("/open", media_type="text/event-stream")
+    async def listen_openly() -> ASGIApp:
+        return LiveStream(Subscription(), closing=asyncio.Event())
+
+    app = app_of(listen_openly, gate=door)
+    task = asyncio.ensure_future(app(scope_of(target="/open"), client.receive, client.send))
+    await client.until("retry")
+    await asyncio.sleep(0.02)
+    client.gone.set()
+    await ended(task)
+    assert door.asked == 0
 
 
 async def test_a_stream_ends_when_its_client_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,7 @@ EXPECTED: list[tuple[Exception, int, str]] = [
     (errors.TidingsError("secret"), 500, "internal-error"),
     (KeyError("secret"), 500, "internal-error"),
     (errors.StoreUnavailable(), 503, "store-unavailable"),
+    (errors.ProviderUnavailable(), 503, "provider-unavailable"),
     (errors.ReadModelBehind(), 503, "read-model-behind"),
     (errors.UnknownEvent(), 503, "unknown-event"),
     (errors.UnsafeServer(), 503, "unsafe-server"),

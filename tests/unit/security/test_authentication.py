@@ -4,6 +4,7 @@ import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
 
 from app.catalogue import CATALOGUE
@@ -18,6 +19,7 @@ from app.kernel.principal import Principal
 from app.security import authentication
 from app.security.api_key import new_api_key
 from app.security.authentication import Authentication
+from app.security.customer_tokens import CustomerTokens
 from app.security.decider import NoSuchKey
 from app.security.keys import Keys, NameTaken
 from tests.unit.http.asking import scope_of
@@ -68,9 +70,19 @@ class Stage:
             environment="live",
             clock=lambda: self.now,
         )
+        self.customer_tokens = CustomerTokens(SECRET, store="live/tidings", clock=lambda: self.now)
         self.gate = Authentication(
-            self.keys, self.uses, secret=SECRET, environment="live", clock=lambda: self.now
+            self.keys,
+            self.uses,
+            customer_tokens=self.customer_tokens,
+            secret=SECRET,
+            environment="live",
+            clock=lambda: self.now,
         )
+
+    def customers_token(self, lifetime: timedelta = timedelta(minutes=1)) -> str:
+        maker = Principal("shop", "key:x", frozenset({"customers:write"}))
+        return self.customer_tokens.make("anna", lifetime, maker).token
 
     async def make(self, name: str = "shop", lifetime: timedelta | None = None) -> str:
         made = await self.keys.create(name, ["events:write"], lifetime, Metadata())
@@ -178,8 +190,35 @@ async def test_two_keys_of_a_name_are_valid_after_a_rotation(stage: Stage) -> No
         assert (await stage.admit(f"Bearer {key}")).scopes == {"events:write"}
 
 
+async def test_a_customers_token_is_told_by_its_form_and_looked_up_nowhere(stage: Stage) -> None:
+    principal = await stage.admit(f"Bearer {stage.customers_token()}")
+    assert (principal.owner, principal.customer_id) == ("customer:anna", "anna")
+    assert stage.store.looked_up == 0
+
+
+async def test_a_token_is_believed_no_longer_than_it_lasts(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = 0.0
+    monkeypatch.setattr(authentication, "monotonic", lambda: ticks)
+    token = stage.customers_token(timedelta(seconds=1))
+    await stage.admit(f"Bearer {token}")
+    stage.now += timedelta(seconds=1)
+    ticks = 1.0
+    with pytest.raises(Unauthenticated):
+        await stage.admit(f"Bearer {token}")
+
+
+async def test_a_token_of_a_provider_is_refused_where_none_is_trusted(stage: Stage) -> None:
+    token = jwt.encode({"sub": "x"}, "s" * 32, "HS256", headers={"kid": "first"})
+    with pytest.raises(Unauthenticated):
+        await stage.admit(f"Bearer {token}")
+
+
 async def test_what_cannot_be_made_is_refused(stage: Stage) -> None:
     await stage.make()
+    with pytest.raises(InvalidInput):
+        await stage.keys.create("customer:anna", ["events:read"], None, Metadata())
     with pytest.raises(NameTaken):
         await stage.keys.create("shop", ["events:read"], None, Metadata())
     with pytest.raises(NotFound):
