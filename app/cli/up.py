@@ -18,7 +18,7 @@ import rich_click as click
 from rich.console import Console
 
 from app.bootstrap import PROJECTION_NAMES, opened_keys
-from app.cli.options import LOGS, STORE, settings_of, settings_options
+from app.cli.options import EDGE, LOGS, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
@@ -45,6 +45,7 @@ FIRST_KEY_NAME = "default"
     "environment",
     "host",
     "port",
+    *EDGE,
     "workers",
     "shards",
     *LOGS,
