@@ -15,7 +15,7 @@ SECURITY_HEADERS: Headers = [
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
-"""Of every answer."""
+"""Of every answer; `app.http.protocol` adds them, also where nothing else is reached."""
 
 # A name, an IPv4 or an IPv6 address in brackets; perhaps a port (RFC 9110, section 7.2).
 _HOST = re.compile(rb"([A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
@@ -55,10 +55,8 @@ class Edge:
         self._allowed = frozenset(host.lower().encode() for host in hosts)
         self._origins = frozenset(origin.lower().encode() for origin in origins)
         self._known_hosts: set[bytes] = set()
-        self._always = list(SECURITY_HEADERS)
-        if hsts_max_age_s:
-            value = b"max-age=%d; includeSubDomains" % hsts_max_age_s
-            self._always.append((b"strict-transport-security", value))
+        hsts = b"max-age=%d; includeSubDomains" % hsts_max_age_s
+        self._always: Headers = [(b"strict-transport-security", hsts)] if hsts_max_age_s else []
         if self._origins:
             self._always.append(_VARY)
 

@@ -29,71 +29,79 @@ class Bucket:
     made good. So a batch larger than the bucket gets through, and the rate is kept all the same.
     """
 
-    __slots__ = ("_at", "_left", "asked", "per_s")
+    __slots__ = ("_at", "_left", "_name", "_size", "asked", "per_s")
 
-    def __init__(self, per_s: float) -> None:
-        """Begin full."""
-        self.per_s = float(per_s)
-        self._left = max(self.per_s, 1)
+    def __init__(self, name: str, per_s: float) -> None:
+        """Begin full. The name is what clients are told of it."""
+        self._name = name.encode()
+        self.fill_at(per_s)
+        self._left = self._size
         self._at = monotonic()
         self.asked = 0
         """How much was asked for, whether it was given or not."""
 
+    def fill_at(self, per_s: float) -> None:
+        """Fill so fast from now on."""
+        self.per_s, self._size = float(per_s), max(per_s, 1.0)
+
     def take(self, count: int, now: float) -> bool:
         """Take tokens at a time (of `monotonic`); False when there is not a whole one."""
-        self.asked += count
         left = self.left(now)
+        self.asked += count
         self._at = now
         self._left = left - count if left >= 1 else left
         return left >= 1
 
     def left(self, now: float) -> float:
         """What is left, below nothing what is owed."""
-        return min(self._left + (now - self._at) * self.per_s, max(self.per_s, 1))
+        left = self._left + (now - self._at) * self.per_s
+        return left if left < self._size else self._size
+
+    def is_full(self, now: float) -> bool:
+        """Whether it is as if nobody had ever taken anything."""
+        return self.left(now) >= self._size
 
     def wait_s(self, now: float) -> int:
         """In how many whole seconds there will be one again; 1 at the least."""
         return max(ceil((1 - self.left(now)) / self.per_s), 1)
 
+    def told(self, now: float) -> bytes:
+        """What is left, as an item of the header ``RateLimit``; when there will be more, if not."""
+        left = self.left(now)
+        if left >= 1:
+            return b'"%b";r=%d' % (self._name, left)
+        return b'"%b";r=0;t=%d' % (self._name, self.wait_s(now))
+
 
 class Allowance:
     """What one owner may ask of this process. A limit of 0 is none."""
 
-    __slots__ = ("_policy", "events", "requests")
+    __slots__ = ("_buckets", "_policy", "events", "requests")
 
     def __init__(self, requests_per_s: int, events_per_s: int) -> None:
         """Take the limits; all of them, until this process is told its share."""
-        self.requests = Bucket(requests_per_s) if requests_per_s else None
-        self.events = Bucket(events_per_s) if events_per_s else None
+        self.requests = Bucket("requests", requests_per_s) if requests_per_s else None
+        self.events = Bucket("events", events_per_s) if events_per_s else None
+        self._buckets = [bucket for bucket in (self.requests, self.events) if bucket]
         named = [("requests", requests_per_s, ""), ("events", events_per_s, ';qu="events"')]
         policies = [f'"{name}";q={limit};w=1{unit}' for name, limit, unit in named if limit]
         self._policy = (b"ratelimit-policy", ", ".join(policies).encode())
 
     def take_request(self) -> None:
         """Count a request. Raises `RateLimited`."""
-        if self.requests is not None:
-            _take(self.requests, 1, "requests")
+        if self.requests is not None and not self.requests.take(1, now := monotonic()):
+            raise RateLimited("too many requests a second", self.requests.wait_s(now))
 
     def take_events(self, count: int) -> None:
         """Count events that are to be recorded. Raises `RateLimited`, and none is counted."""
-        if self.events is not None:
-            _take(self.events, count, "events")
+        if self.events is not None and not self.events.take(count, now := monotonic()):
+            raise RateLimited("too many events a second", self.events.wait_s(now))
 
     def headers(self) -> Headers:
         """What tells clients of it (draft-ietf-httpapi-ratelimit-headers-11)."""
         now = monotonic()
-        left = [
-            b'"%b";r=%d;t=%d' % (name, max(bucket.left(now), 0), bucket.wait_s(now))
-            for name, bucket in ((b"requests", self.requests), (b"events", self.events))
-            if bucket is not None
-        ]
-        return [self._policy, (b"ratelimit", b", ".join(left))]
-
-
-def _take(bucket: Bucket, count: int, what: str) -> None:
-    now = monotonic()
-    if not bucket.take(count, now):
-        raise RateLimited(f"too many {what} a second", bucket.wait_s(now))
+        told = b", ".join([bucket.told(now) for bucket in self._buckets])
+        return [self._policy, (b"ratelimit", told)]
 
 
 class Limits(Protocol):

@@ -32,11 +32,10 @@ _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\noffered:"  # of the same length
 
 _REFUSAL = (
-    b"%bcontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n"
-    b"connection: close\r\n%b%b\r\n%b"
+    b"%bcontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\nconnection: close\r\n%b\r\n"
 )
 _RETRY_AFTER = b"retry-after: %d\r\n" % RETRY_AFTER_SECONDS
-_SECURITY = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS)
+_END_OF_HEADS = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS) + b"\r\n"
 
 _encoder = Encoder()
 
@@ -61,7 +60,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """A client has come."""
-        self._one_write = OneWrite(transport)
+        self._one_write = OneWrite(transport, _END_OF_HEADS)
         super().connection_made(cast(asyncio.Transport, self._one_write))
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(Overloaded("too many connections are open"))
@@ -158,16 +157,11 @@ class Protocol(HttpToolsProtocol):
         request_id = str(uuid7())
         problem = structs.replace(problem_for(error), request_id=request_id)
         body = _encoder.encode(problem)
+        status, length = STATUS_LINE[problem.status], len(body)
+        retry = _RETRY_AFTER if problem.status == 503 else b""
+        self._one_write.flush()
         self.transport.write(
-            _REFUSAL
-            % (
-                STATUS_LINE[problem.status],
-                MEDIA_TYPE.encode(),
-                request_id.encode(),
-                len(body),
-                _RETRY_AFTER if problem.status == 503 else b"",
-                _SECURITY,
-                body,
-            )
+            _REFUSAL % (status, MEDIA_TYPE.encode(), request_id.encode(), length, retry)
         )
+        self.transport.write(body)
         self.transport.close()

@@ -76,7 +76,7 @@ class SharedLimits:
             if any(bucket and bucket.asked for bucket in buckets):
                 requests, events = (_asked(bucket) / elapsed_s for bucket in buckets)
                 found[owner] = (requests, events)
-            elif all(bucket is None or bucket.left(now) >= bucket.per_s for bucket in buckets):
+            elif all(bucket is None or bucket.is_full(now) for bucket in buckets):
                 del self._allowances[owner]  # which a new one, as full, will do for
         return found
 
@@ -87,8 +87,8 @@ class SharedLimits:
             for number, bucket in enumerate((allowance.requests, allowance.events)):
                 if bucket is not None:
                     asked = mine[owner][number] if owner in mine else 0
-                    bucket.per_s = share_of(
-                        self._limits[number], asked, [demand[number] for demand in theirs]
+                    bucket.fill_at(
+                        share_of(self._limits[number], asked, [of[number] for of in theirs])
                     )
 
 

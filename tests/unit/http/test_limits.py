@@ -48,7 +48,7 @@ def show_health() -> None:
 def test_in_any_time_no_more_is_taken_than_the_rate_a_first_second_and_one_last_batch(
     per_s: int, asked: list[tuple[float, int]]
 ) -> None:
-    bucket = Bucket(per_s)
+    bucket = Bucket("requests", per_s)
     start = now = bucket._at
     taken = 0
     for pause, count in asked:
@@ -61,7 +61,7 @@ def test_in_any_time_no_more_is_taken_than_the_rate_a_first_second_and_one_last_
 
 @given(st.floats(0.01, 1000), st.integers(1, 5000))
 def test_there_is_something_again_after_the_wait_that_is_told(per_s: float, count: int) -> None:
-    bucket = Bucket(per_s)
+    bucket = Bucket("requests", per_s)
     now = bucket._at
     assert bucket.take(count, now)
     assert bucket.take(1, now + bucket.wait_s(now) + 1e-6)
@@ -75,7 +75,7 @@ async def test_one_request_too_many_is_refused_with_when_to_come_again() -> None
     assert answers[-1].headers["retry-after"] == "1"
     assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"requests";q=2;w=1'}
     left = [answer.headers["ratelimit"] for answer in answers]
-    assert left == ['"requests";r=1;t=1', '"requests";r=0;t=1', '"requests";r=0;t=1']
+    assert left == ['"requests";r=1', '"requests";r=0;t=1', '"requests";r=0;t=1']
 
 
 async def test_events_have_a_limit_of_their_own() -> None:

@@ -41,15 +41,19 @@ def test_an_owners_share_follows_its_own_demand_alone() -> None:
     assert (shop.requests.per_s, rides.requests.per_s) == (250, 1000)
 
 
-def test_demand_is_counted_once_and_the_silent_are_forgotten() -> None:
-    limits = SharedLimits(requests_per_s=1000, events_per_s=1000)
+def test_demand_is_counted_once() -> None:
+    limits = SharedLimits(requests_per_s=1, events_per_s=1)
     allowance = limits.allowance_of("shop")
     assert allowance is not None
     allowance.take_request()
     assert limits.demands()["shop"][0] > 0
     assert limits.demands() == {}
-    assert allowance.requests is not None
-    allowance.requests.per_s = 0.1  # so it is full
+    assert limits.allowance_of("shop") is allowance  # what it took is not made good yet
+
+
+def test_an_owner_who_has_all_again_is_forgotten() -> None:
+    limits = SharedLimits(requests_per_s=10_000_000, events_per_s=0)
+    allowance = limits.allowance_of("shop")
     limits.demands()
     assert limits.allowance_of("shop") is not allowance
 
