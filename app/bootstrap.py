@@ -20,7 +20,9 @@ from app.eventstore.routes import log_routes
 from app.eventstore.wakeups import Wakeups
 from app.http.app import create_app
 from app.http.asgi import App
+from app.http.edge import Edge
 from app.http.health import HealthCheck
+from app.http.load import Load
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
 from app.kernel.errors import ReadModelBehind
@@ -45,9 +47,10 @@ from app.security.keys import Keys
 from app.security.openid import OpenIdTokens, Trust
 from app.security.provider_keys import opened_provider_keys
 from app.security.routes import key_routes
+from app.security.sharing import SharedLimits, shared_limits
 from app.security.token_routes import customer_token_routes
 from app.security.uses import KeyUses, StoredKeyUses, told_uses
-from app.settings import Settings
+from app.settings import Settings, listed
 from projections.activity_counts.queries import ActivityCounts
 from projections.activity_counts.routes import activity_count_routes
 from projections.as_of import PastModels, past_pool
@@ -60,6 +63,7 @@ from projections.diff.routes import diff_routes
 from projections.filling import JOBS, OnProgress
 from projections.generations import pointed_to
 from projections.lag import LagGauges, published_lag
+from projections.paging import Cursors
 from projections.parked import Tell, parked_of, resume_parked
 from projections.projector import Projector
 from projections.queries import ProjectionQueries
@@ -120,12 +124,19 @@ async def opened_api(
     ):
         past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
-        async with told_uses(StoredKeyUses(store.pool)) as uses:
+        limits = SharedLimits(
+            requests_per_s=settings.max_requests_per_s, events_per_s=settings.max_events_per_s
+        )
+        async with (
+            told_uses(StoredKeyUses(store.pool)) as uses,
+            shared_limits(limits, store.pool),
+        ):
             yield _api(
                 settings,
                 store,
                 uses=uses,
                 openid_tokens=openid_tokens,
+                limits=limits,
                 reading=reading,
                 past=past,
                 projections=projections,
@@ -149,9 +160,10 @@ async def _opened_reading(
     settings: Settings, database: Database, store: PostgresEventStore
 ) -> AsyncIterator[_Reading]:
     """The read models, those for queries on the replica if there is one."""
+    cursors = Cursors(read_secret(settings))
     size, timeout = MAX_QUERY_CONNECTIONS, timedelta(milliseconds=settings.min_position_timeout_ms)
     async with database.pool(max_size=size, settings=QUERY_SETTINGS) as pool:
-        primary = ReadModels(pool, min_position_timeout=timeout)
+        primary = ReadModels(pool, min_position_timeout=timeout, cursors=cursors)
         if settings.read_database_url is None:
             yield _Reading(primary, primary, {})
             return
@@ -160,7 +172,11 @@ async def _opened_reading(
             there, store.pool, max_size=size, settings=QUERY_SETTINGS
         ) as replica:
             models = ReadModels(
-                replica.pool, min_position_timeout=timeout, head=store.head, check=replica.check
+                replica.pool,
+                min_position_timeout=timeout,
+                head=store.head,
+                check=replica.check,
+                cursors=cursors,
             )
             yield _Reading(models, primary, {"replica": replica.ready})
 
@@ -171,6 +187,7 @@ def _api(
     *,
     uses: KeyUses,
     openid_tokens: OpenIdTokens | None,
+    limits: SharedLimits,
     reading: _Reading,
     past: PastModels,
     projections: ProjectionQueries,
@@ -219,6 +236,9 @@ def _api(
         version=version("tidings"),
         metrics=metrics,
         gate=gate,
+        limits=limits,
+        edge=_edge(settings),
+        load=Load(max_streams_of_an_owner=settings.max_live_streams),
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **reading.health_checks},
     )
@@ -234,6 +254,14 @@ async def _opened_openid(settings: Settings) -> AsyncIterator[OpenIdTokens | Non
     trust = Trust(issuer, audience, settings.oidc_algorithm, settings.oidc_scopes_claim)
     async with opened_provider_keys(issuer, trust.algorithm) as keys:
         yield OpenIdTokens(trust, keys, system_clock)
+
+
+def _edge(settings: Settings) -> Edge:
+    return Edge(
+        hosts=listed(settings.allowed_hosts),
+        origins=listed(settings.cors_origins),
+        hsts_max_age_s=settings.hsts_max_age_s,
+    )
 
 
 def _keys(settings: Settings, store: PostgresEventStore, executor: Executor, uses: KeyUses) -> Keys:

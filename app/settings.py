@@ -15,6 +15,8 @@ from app.kernel.errors import InvalidInput
 
 PREFIX = "TIDINGS_"
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]")
+_ORIGIN = re.compile(rf"https?://(?:{_HOST_NAME.pattern})(?::[0-9]{{1,5}})?")
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
 _ISSUER = re.compile(
     r"(?:https://[^\s/?#@]+|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?)(?:/[^\s?#]*)?"
@@ -94,6 +96,57 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="The port that the API listens on.")] = (
         8000
     )
+    allowed_hosts: Annotated[
+        str | None,
+        Meta(
+            description="The names that requests may call the server by, in `Host`, separated by "
+            "commas and without ports. Unset: any. Health is told to whoever asks."
+        ),
+    ] = None
+    cors_origins: Annotated[
+        str | None,
+        Meta(
+            description="The origins whose pages may call the API from a browser, separated by "
+            "commas, such as `https://app.example.com`. Unset: none."
+        ),
+    ] = None
+    hsts_max_age_s: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=63_072_000,
+            description="For how long browsers are told to come by TLS only "
+            "(Strict-Transport-Security), where something before the server speaks TLS. 0: they "
+            "are not.",
+        ),
+    ] = 0
+    max_requests_per_s: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="How many requests a second each credential's owner may send, to all "
+            "processes together. 0: any number.",
+        ),
+    ] = 5_000
+    max_events_per_s: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="How many events a second each owner may send to `POST /v1/events`. 0: any "
+            "number.",
+        ),
+    ] = 20_000
+    max_live_streams: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000,
+            description="How many live streams each owner may follow at a time, at each of the "
+            "processes that serve the API.",
+        ),
+    ] = 500
     workers: Annotated[int, Meta(ge=1, le=64, description="How many processes serve the API.")] = 1
     shards: Annotated[
         int,
@@ -183,6 +236,13 @@ def _check(settings: Settings) -> None:
                 field=_variable(name),
             ) from None
     _check_openid(settings)
+    if not all(map(_HOST_NAME.fullmatch, listed(settings.allowed_hosts))):
+        raise InvalidInput("it names hosts, without ports", field="TIDINGS_ALLOWED_HOSTS")
+    if not all(map(_ORIGIN.fullmatch, listed(settings.cors_origins))):
+        raise InvalidInput(
+            "it names origins: scheme, host and perhaps port, without a slash at the end",
+            field="TIDINGS_CORS_ORIGINS",
+        )
     if settings.secret is not None and len(settings.secret) < 32:
         raise InvalidInput("the secret has at least 32 characters", field="TIDINGS_SECRET")
 
@@ -196,6 +256,11 @@ def _check_openid(settings: Settings) -> None:
         raise InvalidInput(
             "an issuer is a URL with https, without a query", field="TIDINGS_OIDC_ISSUER"
         )
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """What a setting names, separated by commas."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def _converted(values: dict[str, Any]) -> Settings:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache
+from secrets import token_bytes
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from app.eventstore.database import Connection, borrowing, rows_of
 from app.eventstore.tables import checkpoints, events, parked_keys
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind
+from projections.paging import Cursors
 from projections.projection import DIALECT, Generation, Projection
 from projections.tables import pointers
 
@@ -81,12 +83,15 @@ class ReadModels:
         min_position_timeout: timedelta,
         head: Callable[[], Awaitable[int]] | None = None,
         check: Callable[[Connection], Awaitable[None]] = _no_check,
+        cursors: Cursors | None = None,
     ) -> None:
         """Take the pool to read with (`QUERY_SETTINGS`), and how long to wait for a read model.
 
         With a replica's pool also take what knows the head of the log, which may not be replayed
-        there yet, and what raises when a connection leads elsewhere.
+        there yet, and what raises when a connection leads elsewhere. Pages' cursors are made by
+        `cursors`; without, they are good for these read models alone, not for another process's.
         """
+        self.cursors = cursors or Cursors(token_bytes())
         self._pool = pool
         self._timeout_s = min_position_timeout.total_seconds()
         self._head = head

@@ -15,6 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 STORE = ("database_url", "schema", "data_dir", "accept_data_loss")
 OPENID = ("oidc_issuer", "oidc_audience", "oidc_algorithm", "oidc_scopes_claim")
 LOGS = ("log_level", "log_format")
+EDGE = (
+    *("allowed_hosts", "cors_origins", "hsts_max_age_s"),
+    *("max_requests_per_s", "max_events_per_s", "max_live_streams"),
+)
 
 
 def settings_options(*names: str) -> Callable[[F], F]:

@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import os
+import resource
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -15,7 +17,7 @@ import uvicorn
 import uvloop
 
 from app.bootstrap import opened_api
-from app.cli.options import LOGS, OPENID, STORE, settings_of, settings_options
+from app.cli.options import EDGE, LOGS, OPENID, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.http.asgi import App
 from app.http.metrics import SHARED_DIRECTORY_VARIABLE
@@ -27,7 +29,8 @@ from app.settings import Settings, environment_of
 from app.supervisor import ChildSpec, Supervisor, listen
 
 GRACE_S = 5
-MAX_CONCURRENT_REQUESTS = 5_000
+MAX_OPEN_FILES = 65_536
+"""A connection is one; the usual limit of 1,024 is lower than what a process serves."""
 GARBAGE_OBJECTS = 20_000
 """By how many objects a process has to grow before garbage is looked for."""
 
@@ -45,6 +48,7 @@ OURS = (sys.executable, "-P", "-m", "app")
     *OPENID,
     "host",
     "port",
+    *EDGE,
     "workers",
     *LOGS,
     "poll_interval_ms",
@@ -69,6 +73,7 @@ async def _serve(settings: Settings, database: Database, listening: socket.socke
     closing = asyncio.Event()
     async with opened_api(settings, database, closing) as app:
         _collect_garbage_seldom()
+        _allow_connections()
         await Server(server_config(app), closing=closing).serve(sockets=[listening])
 
 
@@ -80,6 +85,14 @@ def _collect_garbage_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files as far as we may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if most == resource.RLIM_INFINITY else min(most, MAX_OPEN_FILES)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def server_config(
@@ -98,7 +111,6 @@ def server_config(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
-        limit_concurrency=MAX_CONCURRENT_REQUESTS,
     )
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from app.bootstrap import PROJECTION_NAMES, opened_keys
 from app.cli.acting import acting
-from app.cli.options import LOGS, OPENID, STORE, settings_of, settings_options
+from app.cli.options import EDGE, LOGS, OPENID, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
@@ -44,6 +44,7 @@ FIRST_KEY_NAME = "default"
     *OPENID,
     "host",
     "port",
+    *EDGE,
     "workers",
     "shards",
     *LOGS,

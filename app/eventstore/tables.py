@@ -115,3 +115,14 @@ api_key_uses = Table(
     Column("key_id", Text(collation="C"), primary_key=True),
     Column("used_at", DateTime(timezone=True), nullable=False),
 )
+
+# How much each process that serves the API is asked for by whom, a second: lost by a crash, said
+# again a second later.
+limit_demands = Table(
+    "limit_demands",
+    metadata,
+    Column("process_id", Uuid, primary_key=True),
+    Column("demands", JSONB, nullable=False),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+    prefixes=["UNLOGGED"],
+)

@@ -13,6 +13,7 @@ from litestar.routes import HTTPRoute
 from msgspec import Struct
 
 from app.http.asgi import AnyScope, Scope
+from app.http.limits import Limits, take_request
 from app.kernel.errors import TidingsError
 from app.kernel.principal import Principal, ScopeName
 
@@ -90,14 +91,17 @@ def check_declared(app: Litestar) -> None:
 class Access:
     """Lets requests in whose credential allows what they ask for."""
 
-    def __init__(self, gate: Gate) -> None:
-        """Take what knows the credentials."""
+    def __init__(self, gate: Gate, limits: Limits) -> None:
+        """Take what knows the credentials, and how much their owners may ask for."""
         self._gate = gate
+        self._limits = limits
 
     async def check(self, permission: Permission, scope: Scope) -> None:
-        """Note the principal in the scope. Raises `Unauthenticated` or `Forbidden`."""
+        """Note the principal in the scope. Raises `Unauthenticated`, `RateLimited`, `Forbidden`."""
         if permission.scope is not None:
             principal = scope[_PRINCIPAL] = await self._gate.admit(scope)
+            if allowance := self._limits.allowance_of(principal.owner):
+                take_request(scope, allowance)
             permission.check(principal, scope.get("path_params", {}))
             scope[_ACCESS] = self
 
@@ -122,3 +126,9 @@ def principal_of(scope: AnyScope) -> Principal:
     """Whoever the request comes from; it has been let in."""
     principal: Principal = scope[_PRINCIPAL]
     return principal
+
+
+def owner_of(scope: AnyScope) -> str:
+    """The name of the credential's owner; empty where the route is for everybody."""
+    principal: Principal | None = scope.get(_PRINCIPAL)
+    return "" if principal is None else principal.owner

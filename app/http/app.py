@@ -11,8 +11,11 @@ from app.http.access import Access, Gate, check_declared
 from app.http.asgi import App
 from app.http.direct import DirectRoutes
 from app.http.docs import documentation_routes
+from app.http.edge import Edge
 from app.http.exceptions import answer_with_problem
 from app.http.health import HealthCheck, health_routes
+from app.http.limits import Limits, Unlimited
+from app.http.load import Load
 from app.http.metrics import Metrics, RequestMetrics, metrics_route
 from app.http.middleware import Front
 from app.http.parameters import refuse_unknown_parameters
@@ -30,6 +33,9 @@ def create_app(
     direct_routes: Mapping[tuple[str, str], App] | None = None,
     health_checks: Mapping[str, HealthCheck] | None = None,
     lifespan: Sequence[Lifespan] = (),
+    limits: Limits | None = None,
+    edge: Edge | None = None,
+    load: Load | None = None,
 ) -> App:
     """An ASGI app that serves the routes, with health, metrics and documentation.
 
@@ -38,9 +44,10 @@ def create_app(
     A direct route is served before the framework, whatever else has its method and path; a handler
     of the same method and path among the route handlers documents it. Handlers of commands that say
     so are served directly too (`app.http.direct`). `lifespan` holds what lives
-    as long as the app: entered in order at startup, left in reverse order.
+    as long as the app: entered in order at startup, left in reverse order. Without `limits`,
+    nobody's requests are limited; without an `edge`, the server goes by any name.
     """
-    access = Access(gate)
+    access = Access(gate, limits or Unlimited())
     litestar = Litestar(
         [
             *route_handlers,
@@ -63,4 +70,6 @@ def create_app(
         access=access,
         direct_routes=DirectRoutes(direct_routes or {}, litestar),
         metrics=RequestMetrics(metrics),
+        edge=edge or Edge(),
+        load=load or Load(),
     )

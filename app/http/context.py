@@ -5,6 +5,7 @@ from uuid_utils import uuid7
 
 from app.http.access import principal_of
 from app.http.asgi import AnyScope, Scope
+from app.http.load import MAX_HELD_BODY_BYTES, Load, Overloaded
 from app.kernel.errors import InvalidInput
 from app.kernel.event import Metadata
 
@@ -19,14 +20,25 @@ class RequestContext(Struct):
     request_id: str
     headers: dict[bytes, bytes]
     """By lower-case name; of a repeated header, the last."""
+    load: Load
+    """What this process has taken on, with this request."""
+    held_bytes: int = 0
+    """Of the load, those of this request's body."""
+
+    def hold(self, size_bytes: int) -> None:
+        """Take on more of the body, until the request is answered. Raises `Overloaded`."""
+        if self.load.body_bytes + size_bytes > MAX_HELD_BODY_BYTES:
+            raise Overloaded
+        self.load.body_bytes += size_bytes
+        self.held_bytes += size_bytes
 
 
-def open_context(scope: Scope) -> RequestContext:
+def open_context(scope: Scope, load: Load | None = None) -> RequestContext:
     """Read the headers and give the request its id: the client's when it is fit, else a new one."""
     headers = dict(scope["headers"])
     sent_id = headers.get(b"x-request-id")
     request_id = sent_id.decode() if sent_id and _is_fit(sent_id) else str(uuid7())
-    context = scope[_CONTEXT] = RequestContext(request_id, headers)
+    context = scope[_CONTEXT] = RequestContext(request_id, headers, load or Load())
     return context
 
 

@@ -61,7 +61,8 @@ def _content_security_policy(style: str, script: str) -> str:
     """Nothing runs, is shown or is talked to but the page's own parts and this server."""
     return (
         "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
-        f"form-action 'none'; style-src {_hash_of(style)}; script-src {_hash_of(script)}"
+        f"form-action 'none'; frame-ancestors 'none'; style-src {_hash_of(style)}; "
+        f"script-src {_hash_of(script)}"
     )
 
 

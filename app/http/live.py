@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from app.http.access import Forbidden, Unauthenticated, check_again
+from app.http.access import Forbidden, Unauthenticated, check_again, owner_of
 from app.http.asgi import AnyScope, Headers, Receive, Scope, Send
 from app.http.context import context_of
 from app.kernel.errors import InvalidInput, TidingsError, named_line
@@ -23,6 +23,8 @@ RETRY = timedelta(seconds=1)
 """How long a client waits before it comes back."""
 MAX_WAITING_EVENTS = 1000
 """Of one client; one that is further behind is sent away, to resume from what it has."""
+MAX_WAITING_BYTES = 256 * 1024
+"""Of one client, too, unless it is a single batch."""
 MAX_STALL = timedelta(seconds=5)
 """How long a client may refuse to take what it is sent, before it is given up."""
 MAX_EVENT_ID = 2**63 - 1
@@ -30,7 +32,6 @@ MAX_EVENT_ID = 2**63 - 1
 _EVENT_ID = re.compile(rb"[0-9]{1,19}")
 _HEADERS: Headers = [
     (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # or nginx would hold events back
 ]
 _HEARTBEAT_COMMENT = b": still here\n\n"
@@ -74,16 +75,20 @@ class Subscription:
         """Begin with nothing waiting."""
         self._max_waiting_events = max_waiting_events
         self._waiting: deque[LiveEvent] = deque()
+        self._waiting_bytes = 0
         self._changed = asyncio.Event()
         self.is_closed = False
 
     def offer(self, events: Sequence[LiveEvent]) -> bool:
         """Let events wait for the client; False when the subscription has ended."""
-        if len(self._waiting) + len(events) > self._max_waiting_events:
+        size_bytes = sum(len(event.data) for event in events)
+        is_too_much = self._waiting_bytes and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES
+        if is_too_much or len(self._waiting) + len(events) > self._max_waiting_events:
             self.close()
         if self.is_closed:
             return False
         self._waiting.extend(events)
+        self._waiting_bytes += size_bytes
         self._changed.set()
         return True
 
@@ -106,6 +111,7 @@ class Subscription:
             raise StopAsyncIteration
         batch = tuple(self._waiting)
         self._waiting.clear()
+        self._waiting_bytes = 0
         return batch
 
 
@@ -134,7 +140,14 @@ class LiveStream:
         self._heartbeat_seconds = heartbeat.total_seconds()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Send events until there is a reason to end. Fits ASGI in Litestar's words and ours."""
+        """Send events until there is a reason to end. Fits ASGI in Litestar's words and ours.
+
+        Raises `TooManyStreams` or `Overloaded` before anything is sent.
+        """
+        with context_of(scope).load.streaming(owner_of(scope)):
+            await self._stream(scope, receive, send)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         pump = asyncio.create_task(self._pump(send))
         reasons = (

@@ -1,4 +1,4 @@
-"""The outermost layer, around everything: ids, metrics, the access log, and the direct routes."""
+"""The outermost layer, around everything: ids, bounds, metrics, the access log, direct routes."""
 
 import asyncio
 import logging
@@ -9,8 +9,11 @@ import structlog
 
 from app.http.access import Access
 from app.http.asgi import App, Message, Receive, Scope, Send, respond
-from app.http.context import open_context
+from app.http.context import RequestContext, open_context
 from app.http.direct import DirectRoutes
+from app.http.edge import Edge, answer_preflight
+from app.http.limits import limit_headers
+from app.http.load import Load, Overloaded
 from app.http.metrics import RequestMetrics
 from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
@@ -21,6 +24,8 @@ UNMATCHED = "unmatched"
 OTHER = "other"
 """The method of a request that has one of its own invention."""
 
+_NEVER_SHED = frozenset({b"/health/live", b"/health/ready", b"/metrics"})
+"""Or who is to see that there is too much to do would take the server for dead."""
 _STOPPING = StoreUnavailable("the server is being stopped; what was asked for may have been done")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -29,13 +34,25 @@ class Front:
     """Stands before the framework; what fails outside the framework it answers with a problem."""
 
     def __init__(
-        self, app: App, *, access: Access, direct_routes: DirectRoutes, metrics: RequestMetrics
+        self,
+        app: App,
+        *,
+        access: Access,
+        direct_routes: DirectRoutes,
+        metrics: RequestMetrics,
+        edge: Edge,
+        load: Load,
     ) -> None:
-        """Wrap the app, and serve the direct routes in its place, to whom they are for."""
+        """Wrap the app, and serve the direct routes in its place, to whom they are for.
+
+        All that is under way in this process is counted in the load.
+        """
         self._app = app
         self._access = access
         self._direct_routes = direct_routes
         self._metrics = metrics
+        self._edge = edge
+        self._load = load
         self._log = structlog.get_logger("tidings.access").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,14 +62,15 @@ class Front:
             return
         started_at = perf_counter()
         method = scope["method"]
-        exchange = _Exchange(send, open_context(scope).request_id)
-        send = exchange.send
+        context = open_context(scope, self._load)
         if method == "HEAD":
             # The scope is copied, for the server decides by its own whether a body may follow.
             scope = {**scope, "method": "GET"}
-            send = _without_body(send)
+        exchange = _Exchange(send, scope, context, self._edge)
+        send = _without_body(exchange.send) if method == "HEAD" else exchange.send
+        self._load.requests += 1
         try:
-            answer = await self._route(scope)
+            answer = await self._route(scope, context)
             await answer(scope, receive, send)
         except Exception as error:
             if exchange.status:
@@ -64,10 +82,17 @@ class Front:
             # The server is being stopped, and has waited for this long enough.
             await _refuse(_STOPPING, scope, send)
         finally:
+            self._load.requests -= 1
+            self._load.body_bytes -= context.held_bytes
             self._record(method, scope, exchange, perf_counter() - started_at)
 
-    async def _route(self, scope: Scope) -> App:
-        """Whoever answers; raises what `check_target` and `Access.check` do."""
+    async def _route(self, scope: Scope, context: RequestContext) -> App:
+        """Whoever answers; raises `Overloaded`, and what `Edge`, `check_target` and `Access` do."""
+        if self._load.is_full() and scope["raw_path"] not in _NEVER_SHED:
+            raise Overloaded
+        self._edge.check(scope, context)
+        if scope["method"] == "OPTIONS" and self._edge.is_preflight(scope, context):
+            return answer_preflight
         if direct_route := self._direct_routes.find(scope):
             await self._access.check(direct_route.permission, scope)
             return direct_route.app
@@ -97,13 +122,16 @@ class Front:
 
 
 class _Exchange:
-    """One request's way back: adds its id to the answer, and remembers the status."""
+    """One request's way back: adds to the answer what all carry, and remembers the status."""
 
-    __slots__ = ("_send", "request_id", "status")
+    __slots__ = ("_context", "_edge", "_scope", "_send", "request_id", "status")
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, scope: Scope, context: RequestContext, edge: Edge) -> None:
         self._send = send
-        self.request_id = request_id
+        self._scope = scope
+        self._context = context
+        self._edge = edge
+        self.request_id = context.request_id
         self.status = 0  # until an answer begins
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -111,7 +139,12 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             id_header = (b"x-request-id", self.request_id.encode())
-            message["headers"] = [*message.get("headers", ()), id_header]
+            message["headers"] = [
+                *message.get("headers", ()),
+                id_header,
+                *self._edge.headers_for(self._context),
+                *limit_headers(self._scope),
+            ]
         return self._send(message)
 
 

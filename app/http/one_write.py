@@ -1,25 +1,30 @@
-"""A response in one piece: its head goes out together with its body, not before it."""
+"""A response in one piece: its head goes out together with its body, and with what all carry."""
 
 import asyncio
 from typing import Any
 
 _ANNOUNCED = b"\r\ncontent-length: "
 """Without it the body comes in chunks, perhaps long after the head: a live stream."""
+_FINAL = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
+"""How the head of an answer begins; ``100 Continue`` is none."""
 
 
 class OneWrite:
     """A transport that holds a head back until the first part of its body.
 
     Sent apart they are two system calls at each end, and two wakeups of whoever reads: a third of
-    what a small request costs the server.
+    what a small request costs the server. What stands in every head is put in here, as bytes: as
+    headers on their way through the server it would cost more than it takes to read a request.
     """
 
-    __slots__ = ("_head", "_transport", "is_closing")
+    __slots__ = ("_end_of_heads", "_head", "_is_begun", "_transport", "is_closing")
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        """Take the transport that it stands for."""
+    def __init__(self, transport: asyncio.Transport, end_of_heads: bytes = b"\r\n") -> None:
+        """Take the transport that it stands for, and the lines that end every head."""
         self._transport = transport
+        self._end_of_heads = end_of_heads
         self._head = b""
+        self._is_begun = False
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
@@ -27,13 +32,22 @@ class OneWrite:
         if self._head:
             self._transport.write(self._head + data)
             self._head = b""
-        elif data.startswith(b"HTTP/1.1 ") and _ANNOUNCED in data:
-            self._head = data
-        else:
+        elif self._is_begun or not data.startswith(_FINAL):
             self._transport.write(data)
+        else:
+            self._is_begun = True
+            self._begin(data)
+
+    def _begin(self, head: bytes) -> None:
+        head = head[:-2] + self._end_of_heads
+        if _ANNOUNCED in head:
+            self._head = head
+        else:
+            self._transport.write(head)
 
     def flush(self) -> None:
         """Send what is held back: a response is complete, perhaps without a body."""
+        self._is_begun = False
         if self._head:
             self._transport.write(self._head)
             self._head = b""

@@ -9,6 +9,8 @@ from msgspec.json import Encoder
 from app.http.access import Forbidden, Unauthenticated
 from app.http.asgi import AnyScope
 from app.http.context import context_of
+from app.http.limits import RateLimited
+from app.http.load import Overloaded, TooManyStreams
 from app.kernel import errors
 from app.kernel.errors import InvalidInput, TidingsError
 
@@ -51,6 +53,10 @@ class UnsupportedMediaType(InvalidInput):
     """The body is not of a media type that is understood."""
 
 
+class RequestTimeout(TidingsError):
+    """The request did not come in time."""
+
+
 class InternalError(TidingsError):
     """Something went wrong on our side."""
 
@@ -63,13 +69,17 @@ _STATUS: Mapping[type[TidingsError], int] = {
     Forbidden: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
+    RequestTimeout: 408,
     errors.Refused: 409,
     errors.Contention: 409,
     errors.WrongExpectedVersion: 412,
     errors.InputTooLarge: 413,
     UnsupportedMediaType: 415,
     errors.IdempotencyConflict: 422,
+    RateLimited: 429,
+    TooManyStreams: 429,
     InternalError: 500,
+    Overloaded: 503,
     errors.StoreUnavailable: 503,
     errors.ProviderUnavailable: 503,
     errors.ReadModelBehind: 503,
@@ -78,6 +88,8 @@ _STATUS: Mapping[type[TidingsError], int] = {
     errors.WrongReplica: 503,
 }
 """By class; any other, such as a module's own refusal, has the status of its nearest base here."""
+_RETRIED = frozenset({429, 503})
+"""The statuses that come with Retry-After."""
 
 
 class ProblemType(Struct, frozen=True):
@@ -142,8 +154,8 @@ def answer_to(error: Exception, scope: AnyScope) -> Answer:
         headers["Allow"] = error.allowed
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = CHALLENGE
-    if problem.status == _STATUS[errors.StoreUnavailable]:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if problem.status in _RETRIED:
+        headers["Retry-After"] = str(getattr(error, "retry_after_s", RETRY_AFTER_SECONDS))
     body = _encoder.encode(structs.replace(problem, request_id=request_id))
     return Answer(problem.status, headers, body)
 

@@ -7,22 +7,35 @@ from typing import cast
 from msgspec import structs
 from msgspec.json import Encoder
 from uuid_utils import uuid7
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.http.edge import SECURITY_HEADERS
+from app.http.load import Overloaded
 from app.http.one_write import OneWrite
-from app.http.problems import MEDIA_TYPE, problem_for
-from app.kernel.errors import InvalidInput
+from app.http.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, RequestTimeout, problem_for
+from app.kernel.errors import InvalidInput, TidingsError
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request line and headers, as far as they come in several pieces."""
+MAX_CONNECTIONS = 5_000
+"""Of one process, whether anything is asked over them or not."""
+MAX_PIPELINED_REQUESTS = 64
+"""That wait behind one that is being answered; each costs more than its few bytes."""
+HEAD_PATIENCE_S = 10.0
+"""How long a head may take to come, from its first byte or the connection's beginning."""
+BODY_PATIENCE_S = 30.0
+"""The same of a body, from its head on."""
+STALL_PATIENCE_S = 30.0
+"""How long a client may take nothing of an answer that waits for it."""
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\noffered:"  # of the same length
 
 _REFUSAL = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\n"
-    b"connection: close\r\n\r\n%b"
+    b"%bcontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\nconnection: close\r\n%b\r\n"
 )
+_RETRY_AFTER = b"retry-after: %d\r\n" % RETRY_AFTER_SECONDS
+_END_OF_HEADS = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS) + b"\r\n"
 
 _encoder = Encoder()
 
@@ -37,11 +50,44 @@ class Protocol(HttpToolsProtocol):
     _is_in_head = False
     _head_bytes = 0
     _one_write: OneWrite
+    _stages = 0
+    _stage = 0
+    """The head or body that is coming, by a number of its own; 0 between two messages."""
+    _watched = 0
+    """The stage that the timer runs for."""
+    _timer: asyncio.TimerHandle | None = None
+    _stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """A client has come."""
-        self._one_write = OneWrite(transport)
+        self._one_write = OneWrite(transport, _END_OF_HEADS)
         super().connection_made(cast(asyncio.Transport, self._one_write))
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._refuse(Overloaded("too many connections are open"))
+            return
+        self._is_in_head = True  # so it is expected
+        self._enter_stage()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone, or was sent away."""
+        super().connection_lost(exc)
+        for timer in (self._timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def pause_writing(self) -> None:
+        """The client does not take what it is sent."""
+        super().pause_writing()
+        if self._stall_timer is None:
+            self._stall_timer = self.loop.call_later(STALL_PATIENCE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        super().resume_writing()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
 
     def on_response_complete(self) -> None:
         """An answer is whole."""
@@ -55,21 +101,67 @@ class Protocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("the headers are too long")
+        if self._stage != self._watched:
+            self._watch()
+
+    def _enter_stage(self) -> None:
+        self._stages += 1
+        self._stage = self._stages
+
+    def _watch(self) -> None:
+        """Be patient only for so long with what does not come in one piece."""
+        self._watched = self._stage
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._stage and not self.transport.is_closing():
+            patience_s = HEAD_PATIENCE_S if self._is_in_head else BODY_PATIENCE_S
+            self._timer = self.loop.call_later(patience_s, self._give_up)
+
+    def _give_up(self) -> None:
+        """Close the connection; with a word, when a request was begun and nothing answers it."""
+        if self._is_in_head:
+            is_answered = self.cycle is not None and not self.cycle.response_complete
+            may_speak = self._head_bytes > 0 and not is_answered
+        else:
+            may_speak = not self.cycle.response_started
+        if may_speak:
+            self._refuse(RequestTimeout())
+        else:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._is_in_head, self._head_bytes = True, 0
+        self._enter_stage()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Its head has come."""
         self._is_in_head = False
+        self._enter_stage()
         super().on_headers_complete()
+        if len(self.pipeline) > MAX_PIPELINED_REQUESTS:
+            raise InvalidInput("too many requests wait for their answers")
+
+    def on_message_complete(self) -> None:
+        """All of it has come."""
+        self._stage = 0
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what never becomes a request, and close the connection."""
+        self._refuse(InvalidInput(msg))
+
+    def _refuse(self, error: TidingsError) -> None:
         request_id = str(uuid7())
-        problem = structs.replace(problem_for(InvalidInput(msg)), request_id=request_id)
+        problem = structs.replace(problem_for(error), request_id=request_id)
         body = _encoder.encode(problem)
-        self.transport.write(_REFUSAL % (MEDIA_TYPE.encode(), request_id.encode(), len(body), body))
+        status, length = STATUS_LINE[problem.status], len(body)
+        retry = _RETRY_AFTER if problem.status == 503 else b""
+        self._one_write.flush()
+        self.transport.write(
+            _REFUSAL % (status, MEDIA_TYPE.encode(), request_id.encode(), length, retry)
+        )
+        self.transport.write(body)
         self.transport.close()

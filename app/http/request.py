@@ -27,10 +27,11 @@ async def read_json_body(
     """The whole body of a request that says it is JSON; what it holds is not looked at.
 
     Raises `UnsupportedMediaType` for another media type or a compressed body, `InputTooLarge`, and
-    `InvalidInput` when the body is empty or the client goes before it is complete.
+    `InvalidInput` when the body is empty or the client goes before it is complete; and, before
+    anything is read, `Overloaded` when the process holds too much of other bodies.
     """
-    _check_headers(scope, max_bytes)
-    body = await _read(receive, max_bytes)
+    _check_headers(scope)
+    body = await _read(scope, receive, max_bytes)
     if not body:
         raise InvalidInput("the body is empty")
     return body
@@ -40,22 +41,19 @@ async def read_json_body_if_any(
     scope: AnyScope, receive: Receive, *, max_bytes: int = MAX_BODY_BYTES
 ) -> bytes:
     """The same where the body may be left out: then it is empty, of whatever type it says it is."""
-    body = await _read(receive, max_bytes)
+    body = await _read(scope, receive, max_bytes)
     if body:
-        _check_headers(scope, max_bytes)
+        _check_headers(scope)
     return body
 
 
-def _check_headers(scope: AnyScope, max_bytes: int) -> None:
+def _check_headers(scope: AnyScope) -> None:
     headers = context_of(scope).headers
     content_type = headers.get(b"content-type", b"")
     if content_type != _JSON and not _is_json(content_type):
         raise UnsupportedMediaType("send JSON, with Content-Type: application/json")
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise UnsupportedMediaType("send the body without Content-Encoding")
-    announced = headers.get(b"content-length", b"")
-    if announced.isdigit():
-        _check_size(int(announced), max_bytes)
 
 
 def _is_json(content_type: bytes) -> bool:
@@ -65,7 +63,12 @@ def _is_json(content_type: bytes) -> bool:
     )
 
 
-async def _read(receive: Receive, max_bytes: int) -> bytes:
+async def _read(scope: AnyScope, receive: Receive, max_bytes: int) -> bytes:
+    context = context_of(scope)
+    announced = context.headers.get(b"content-length", b"")
+    if announced.isdigit():
+        _check_size(int(announced), max_bytes)
+        context.hold(int(announced))
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
@@ -76,6 +79,8 @@ async def _read(receive: Receive, max_bytes: int) -> bytes:
         chunk: bytes = message.get("body", b"")
         size_bytes += len(chunk)
         _check_size(size_bytes, max_bytes)
+        if size_bytes > context.held_bytes:  # its length was not announced
+            context.hold(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body"):
             return b"".join(chunks)

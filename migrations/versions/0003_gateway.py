@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0003"
 down_revision = "0002"
@@ -17,8 +18,17 @@ def upgrade() -> None:
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key_id", name="api_key_uses_pkey"),
     )
+    op.create_table(
+        "limit_demands",
+        sa.Column("process_id", sa.Uuid(), nullable=False),
+        sa.Column("demands", JSONB(), nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("process_id", name="limit_demands_pkey"),
+        prefixes=["UNLOGGED"],
+    )
 
 
 def downgrade() -> None:
     """Forget when they were used."""
+    op.drop_table("limit_demands")
     op.drop_table("api_key_uses")

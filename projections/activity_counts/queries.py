@@ -10,7 +10,6 @@ from msgspec.structs import asdict
 
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.activity_counts.tables import ActivityCountsTables
-from projections.paging import decode_cursor, encode_cursor
 from projections.reading import LIMIT, Query, ReadModels, compiled
 
 
@@ -75,7 +74,8 @@ class ActivityCounts:
         shape = frozenset(values)
         if cursor is not None:
             shape |= {"after"}
-            values |= decode_cursor(cursor, _Place)._asdict()
+            place = self._models.cursors.decode(cursor, _Place, ACTIVITY_COUNTS.name)
+            values |= place._asdict()
         rows = await self._models.rows(
             ACTIVITY_COUNTS,
             lambda tables: _counts(tables, shape),
@@ -86,7 +86,8 @@ class ActivityCounts:
         if len(rows) <= limit:
             return ActivityCountPage(counts, None)
         last = counts[-1]
-        return ActivityCountPage(counts, encode_cursor(_Place(last.day, last.type, last.kind)))
+        place = _Place(last.day, last.type, last.kind)
+        return ActivityCountPage(counts, self._models.cursors.encode(place, ACTIVITY_COUNTS.name))
 
 
 @compiled

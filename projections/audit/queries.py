@@ -13,7 +13,6 @@ from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
 from app.kernel.event import EventCatalogue, RecordedEvent
 from projections.audit import AUDIT
 from projections.audit.tables import AuditTables
-from projections.paging import decode_cursor, encode_cursor
 from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled
 from projections.timeline.titles import render_title
 
@@ -79,7 +78,7 @@ class Audit:
         shape = frozenset(values)
         if cursor is not None:
             shape |= {"before"}
-            values |= decode_cursor(cursor, _Place)._asdict()
+            values |= self._models.cursors.decode(cursor, _Place, AUDIT.name)._asdict()
         rows = await self._models.rows(
             AUDIT,
             lambda tables: _acts(tables, self._upcast, shape),
@@ -89,7 +88,8 @@ class Audit:
         acts = [self._act(row) for row in rows[:limit]]
         if len(rows) <= limit:
             return ActPage(acts, None)
-        return ActPage(acts, encode_cursor(_Place(acts[-1].recorded_at, acts[-1].position)))
+        last = _Place(acts[-1].recorded_at, acts[-1].position)
+        return ActPage(acts, self._models.cursors.encode(last, AUDIT.name))
 
     def _act(self, row: AnyRow) -> Act:
         event_type, data = row[4], Raw(row[7].encode())

@@ -17,7 +17,6 @@ from projections.as_of import Past
 from projections.customers import CUSTOMERS
 from projections.customers.search import NO_VALUE, Place, Search, found, values_of
 from projections.customers.tables import CustomersTables
-from projections.paging import decode_cursor, encode_cursor
 from projections.reading import AnyRow, Query, ReadModels, compiled, parked
 
 
@@ -102,10 +101,11 @@ class Customers:
         Raises `InvalidInput` for a cursor that is none, and what `ReadModels.rows` raises.
         """
         values = values_of(search)
-        shape = frozenset(values)
+        shape, scope = frozenset(values), (CUSTOMERS.name, type(search).__name__)
         if cursor is not None:
             shape |= {"after"}
-            values |= decode_cursor(cursor, Place)._asdict()
+            place = self._models.cursors.decode(cursor, Place, *scope)
+            values |= place._asdict()
         rows = await self._models.rows(
             CUSTOMERS,
             lambda tables: _page(tables, type(search), shape),
@@ -116,7 +116,8 @@ class Customers:
         if len(rows) <= limit:
             return CustomerPage(customers, None)
         value, customer_id, *_ = rows[limit - 1]
-        return CustomerPage(customers, encode_cursor(Place(value, customer_id)))
+        place = Place(value, customer_id)
+        return CustomerPage(customers, self._models.cursors.encode(place, *scope))
 
 
 _consents = msgspec.json.Decoder(list[Consent])

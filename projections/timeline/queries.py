@@ -12,7 +12,6 @@ from app.eventstore.tables import identities
 from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.as_of import Past
-from projections.paging import decode_cursor, encode_cursor
 from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled, parked
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
@@ -89,10 +88,10 @@ class Timelines:
         what `ReadModels.rows` or `Past.rows` raises.
         """
         values = {name: value for name, value in asdict(only).items() if value is not None}
-        shape = frozenset(values)
+        shape, scope = frozenset(values), (TIMELINE.name, customer_id)
         if cursor is not None:
             shape |= {"before"}
-            values |= decode_cursor(cursor, _Place)._asdict()
+            values |= self._models.cursors.decode(cursor, _Place, *scope)._asdict()
         values |= {"customer_id": customer_id, "limit": limit + 1}
 
         def query(tables: TimelineTables) -> bytes:
@@ -107,7 +106,8 @@ class Timelines:
         if len(rows) <= limit:
             return TimelinePage(entries, None, stale)
         last = entries[-1]
-        cursor = encode_cursor(_Place(last.occurred_at, last.position))
+        place = _Place(last.occurred_at, last.position)
+        cursor = self._models.cursors.encode(place, *scope)
         return TimelinePage(entries, cursor, stale)
 
     async def ids_of(self, customer_id: str, *, min_position: int | None = None) -> list[str]:

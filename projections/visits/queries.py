@@ -7,7 +7,6 @@ from typing import Annotated, Any, NamedTuple
 import sqlalchemy as sa
 from msgspec import Meta, Struct
 
-from projections.paging import decode_cursor, encode_cursor
 from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled, parked
 from projections.visits import VISITS
 from projections.visits.tables import VisitsTables
@@ -65,7 +64,8 @@ class Visits:
         """
         values: dict[str, Any] = {"customer_id": customer_id, "limit": limit + 1}
         if cursor is not None:
-            values |= decode_cursor(cursor, _Place)._asdict()
+            place = self._models.cursors.decode(cursor, _Place, VISITS.name, customer_id)
+            values |= place._asdict()
         is_first = cursor is None
         rows = await self._models.rows(
             VISITS, lambda tables: _visits(tables, is_first), values, min_position=min_position
@@ -74,7 +74,9 @@ class Visits:
         visits = [_visit(row) for row in rows[:limit] if row[0] is not None]
         if len(rows) <= limit:
             return VisitPage(visits, None, stale)
-        return VisitPage(visits, encode_cursor(_Place(visits[-1].started_at)), stale)
+        place = _Place(visits[-1].started_at)
+        cursor = self._models.cursors.encode(place, VISITS.name, customer_id)
+        return VisitPage(visits, cursor, stale)
 
 
 def _visit(row: AnyRow) -> Visit:

@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.fixtures.access import AUTHORIZATION
 from tests.fixtures.api import Api, raw_request, send_bytes
 from tests.fixtures.tidings_up import TidingsUp
 
@@ -143,7 +144,7 @@ def test_whatever_is_sent_the_answer_is_as_documented(tidings_up: TidingsUp, doc
         )
         @given(case=found.ok().as_strategy(generation_mode=way))
         def check(case: Any) -> None:
-            case.call_and_validate(checks=CHECKS)
+            case.call_and_validate(checks=CHECKS, headers={"Authorization": AUTHORIZATION})
 
         try:
             check()

@@ -73,7 +73,7 @@ async def test_a_customers_token_is_for_nothing_else(api: Api) -> None:
     assert len(asked) > len(OWN)
     for method, path in asked:
         target = re.sub(r"{\w+}", "x", path.replace("{customer_id}", ANN))
-        body = {} if method in {"post", "put", "patch"} else None
+        body: dict[str, object] | None = {} if method in {"post", "put", "patch"} else None
         answer = await api.send(method.upper(), target, body, **token)
         assert (answer.status, answer.code) == (403, "forbidden"), (method, path)
 

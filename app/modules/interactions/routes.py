@@ -20,6 +20,7 @@ from app.eventstore.port import Append, Appended, EventStore
 from app.http.access import requires
 from app.http.asgi import AnyScope, Receive, Scope, Send, respond
 from app.http.context import idempotency_key, metadata_of
+from app.http.limits import take_events
 from app.http.problems import Problem, problem_for
 from app.http.request import read_json_body
 from app.kernel.errors import InvalidInput, StoreUnavailable
@@ -87,6 +88,7 @@ class EventsEndpoint:
         """
         if body.lstrip().startswith(b"["):
             return 200, _encoder.encode(await self._record_batch(body, scope))
+        take_events(scope, 1)
         key = _header_key(scope, 0)
         append = self._intake.append_of(body.strip(), metadata_of(scope), key)
         appended = await self._store.append(append)
@@ -94,6 +96,7 @@ class EventsEndpoint:
 
     async def _record_batch(self, body: bytes, scope: AnyScope) -> Sequence[Outcome]:
         events = split_batch(body, max_events=MAX_BATCH_EVENTS)
+        take_events(scope, len(events))
         metadata = metadata_of(scope)
         appends: list[Append] = []
         outcomes: list[Outcome | None] = []
