@@ -25,7 +25,12 @@ from app.kernel.clock import system_clock
 from app.kernel.errors import ReadModelBehind
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
+from app.modules.event_types.declared import EventTypes, followed_event_types
+from app.modules.event_types.routes import event_type_routes
 from app.modules.interactions.incoming import Intake
+from app.modules.interactions.quarantine import StoredQuarantine
+from app.modules.interactions.quarantine_routes import quarantine_routes
+from app.modules.interactions.replay import Replay
 from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
 from app.security.authentication import Authentication
@@ -100,6 +105,7 @@ async def opened_api(
         _opened_reading(settings, database, store) as reading,
         past_pool(database) as sessions_of_the_past,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
+        followed_event_types(store, Codec(CATALOGUE)) as event_types,
     ):
         past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
@@ -108,6 +114,7 @@ async def opened_api(
                 settings,
                 store,
                 uses=uses,
+                event_types=event_types,
                 reading=reading,
                 past=past,
                 projections=projections,
@@ -152,6 +159,7 @@ def _api(
     store: PostgresEventStore,
     *,
     uses: KeyUses,
+    event_types: EventTypes,
     reading: _Reading,
     past: PastModels,
     projections: ProjectionQueries,
@@ -166,15 +174,24 @@ def _api(
     gate = Authentication(
         keys, uses, secret=secret, environment=settings.environment, clock=system_clock
     )
-    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
-    events = EventsEndpoint(store, intake)
+    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock, event_types=event_types)
+    quarantine = StoredQuarantine(
+        store.pool,
+        metrics.counter("tidings_events_quarantined_total", "Events that did not fit their type."),
+    )
+    replay = Replay(store, quarantine, event_types, Codec(CATALOGUE))
+    events = EventsEndpoint(store, intake, quarantine)
     customers = Customers(reading.models)
-    timelines = Timelines(reading.models, CATALOGUE, UPCASTERS)
-    live = LiveTimelines(Timelines(reading.primary, CATALOGUE, UPCASTERS), store, Broadcast(store))
+    timelines = Timelines(reading.models, CATALOGUE, UPCASTERS, event_types)
+    live = LiveTimelines(
+        Timelines(reading.primary, CATALOGUE, UPCASTERS, event_types), store, Broadcast(store)
+    )
     return create_app(
         [
             *event_routes(events),
             *log_routes(store),
+            *event_type_routes(commands, event_types, CATALOGUE),
+            *quarantine_routes(quarantine, replay),
             *customer_routes(commands, identities),
             *customer_query_routes(customers, identities, past),
             *timeline_routes(timelines, past),

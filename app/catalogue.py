@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
 from app.modules.customers import events as customer_events
+from app.modules.event_types import events as event_type_events
+from app.modules.interactions import events as interaction_events
 from app.security import events as security_events
 
-CATALOGUE = EventCatalogue([*customer_events.REGISTERED, *security_events.REGISTERED])
+CATALOGUE = EventCatalogue(
+    [
+        *customer_events.REGISTERED,
+        *event_type_events.REGISTERED,
+        *interaction_events.REGISTERED,
+        *security_events.REGISTERED,
+    ]
+)
 UPCASTERS: Sequence[Upcaster] = ()
