@@ -214,7 +214,10 @@ def _conditions(tables: TimelineTables) -> dict[str, sa.ColumnElement[bool]]:
             sa.and_(
                 entry.kind == sa.bindparam("kind"), entry.type != sa.all_(_types("types_of_others"))
             ),
-            sa.and_(entry.kind == ACTIVITY, entry.type == sa.any_(_types("types_of_kind"))),
+            sa.and_(
+                entry.kind == sa.literal_column(f"'{ACTIVITY}'"),
+                entry.type == sa.any_(_types("types_of_kind")),
+            ),
         ),
         "since": entry.occurred_at >= sa.bindparam("since"),
         "until": entry.occurred_at < sa.bindparam("until"),

@@ -352,7 +352,7 @@ async def test_another_worker_goes_by_what_is_declared_once_it_has_looked(
 def payments(draw: st.DrawFn) -> tuple[dict[str, Any], bool]:
     """Data, and whether it fits `PAYMENT`."""
     good = st.fixed_dictionaries(
-        {"amount": st.integers(0, 1000) | st.floats(0, 1000)},
+        {"amount": st.integers(0, 1000) | st.floats(0, 1000, allow_subnormal=False)},
         optional={
             "note": st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
         },
@@ -393,13 +393,14 @@ async def test_what_fits_is_recorded_and_what_does_not_is_quarantined_exactly_on
         for _ in range(repeats):
             await worker.send(batch)
         recorded = [msgspec.json.decode(event.data) for event in await worker.recorded(ann)]
-        kept = await worker.quarantine.page(None, after=0, limit=1_000)
+        page = await worker.quarantine.page(None, after=0, limit=1_000)
+        kept = [event for event in page if event.customer_id == ann]
         assert recorded == [data for data, fits in sent if fits]
         assert [msgspec.json.decode(event.data) for event in kept] == [
             data for data, fits in sent if not fits
         ]
         for event in kept:
-            assert (event.customer_id, len(event.reasons) > 0) == (ann, True)
+            assert event.reasons
             await ask(worker.app, "DELETE", f"/v1/quarantine/{event.event_id}")
 
     @hypothesis.settings(deadline=None, max_examples=40)

@@ -104,7 +104,7 @@ def test_reasons_are_few_however_much_is_wrong() -> None:
         ({"pattern": "(?=a)b"}, "schema.pattern"),
         ({"pattern": r"(a)\1"}, "schema.pattern"),
         ({"pattern": "((a{100}){100}){100}"}, "schema.pattern"),
-        ({"patternProperties": {"(": {}}}, "schema.patternProperties"),
+        ({"patternProperties": {"(": {}}}, "schema.patternProperties.("),
         ({"$ref": "https://example.org/schema"}, "schema.$ref"),
         ({"$ref": "file:///etc/passwd"}, "schema.$ref"),
         ({"$ref": "#"}, "schema.$ref"),
