@@ -1,7 +1,6 @@
 """Types of events, declared by their users; with two workers that must agree."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +15,9 @@ TIMES = 20
 
 
 @pytest.fixture
-def event_type() -> Iterator[str]:
+def event_type() -> str:
     """A type of the test's own."""
-    yield f"Order Placed {uuid4()}"
+    return f"Order Placed {uuid4()}"
 
 
 async def declare(api: Api, event_type: str, **declaration: Any) -> Answer:
@@ -88,9 +87,7 @@ async def test_a_bad_declaration_is_refused_with_the_path(
     assert (refused.status, refused.problem["field"]) == (400, field)
 
 
-@pytest.mark.parametrize(
-    "event_type", ["customer.registered", "event_type.x", "tidings.x", "a%2Fb"]
-)
+@pytest.mark.parametrize("event_type", ["customer.registered", "tidings.x", "a%2Fb"])
 async def test_built_in_types_are_not_declared(api: Api, event_type: str) -> None:
     assert (await declare(api, event_type)).status in {400, 404}
 
