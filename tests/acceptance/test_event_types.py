@@ -120,7 +120,8 @@ async def test_an_event_is_quarantined_replayed_and_stands_on_the_timeline(
     async def is_replayed() -> bool:
         done = await api.post("/v1/quarantine/replay", {"type": event_type})
         assert done.status == 200
-        return (await api.read(query))["items"] == []
+        items: list[Any] = (await api.read(query))["items"]
+        return not items
 
     await until_async(is_replayed, seconds=KNOWN_WITHIN_S)
     [event] = (await api.read(f"/v1/streams/activity-{ann}"))["items"]
