@@ -29,7 +29,12 @@ from app.kernel.errors import ReadModelBehind
 from app.kernel.event import Metadata
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
+from app.modules.event_types.declared import EventTypes, followed_event_types
+from app.modules.event_types.routes import event_type_routes
 from app.modules.interactions.incoming import Intake
+from app.modules.interactions.quarantine import StoredQuarantine
+from app.modules.interactions.quarantine_routes import quarantine_routes
+from app.modules.interactions.replay import Replay
 from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.modules.operations.events import (
     ProjectionAct,
@@ -121,6 +126,7 @@ async def opened_api(
         past_pool(database) as sessions_of_the_past,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
         _opened_openid(settings) as openid_tokens,
+        followed_event_types(store, Codec(CATALOGUE)) as event_types,
     ):
         past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
@@ -137,6 +143,7 @@ async def opened_api(
                 uses=uses,
                 openid_tokens=openid_tokens,
                 limits=limits,
+                event_types=event_types,
                 reading=reading,
                 past=past,
                 projections=projections,
@@ -188,6 +195,7 @@ def _api(
     uses: KeyUses,
     openid_tokens: OpenIdTokens | None,
     limits: SharedLimits,
+    event_types: EventTypes,
     reading: _Reading,
     past: PastModels,
     projections: ProjectionQueries,
@@ -211,15 +219,24 @@ def _api(
         environment=settings.environment,
         clock=system_clock,
     )
-    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
-    events = EventsEndpoint(store, intake)
+    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock, event_types=event_types)
+    quarantine = StoredQuarantine(
+        store.pool,
+        metrics.counter("tidings_events_quarantined_total", "Events that did not fit their type."),
+    )
+    replay = Replay(store, quarantine, event_types, Codec(CATALOGUE))
+    events = EventsEndpoint(store, intake, quarantine)
     customers = Customers(reading.models)
-    timelines = Timelines(reading.models, CATALOGUE, UPCASTERS)
-    live = LiveTimelines(Timelines(reading.primary, CATALOGUE, UPCASTERS), store, Broadcast(store))
+    timelines = Timelines(reading.models, CATALOGUE, UPCASTERS, event_types)
+    live = LiveTimelines(
+        Timelines(reading.primary, CATALOGUE, UPCASTERS, event_types), store, Broadcast(store)
+    )
     return create_app(
         [
             *event_routes(events),
             *log_routes(store),
+            *event_type_routes(commands, event_types, CATALOGUE),
+            *quarantine_routes(quarantine, replay),
             *customer_routes(commands, identities),
             *customer_query_routes(customers, identities, past),
             *timeline_routes(timelines, past),

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
 from app.modules.customers import events as customer_events
+from app.modules.event_types import events as event_type_events
+from app.modules.interactions import events as interaction_events
 from app.modules.operations import events as operation_events
 from app.security import events as security_events
 
@@ -12,6 +14,8 @@ CATALOGUE = EventCatalogue(
     [
         *customer_events.REGISTERED,
         *operation_events.REGISTERED,
+        *event_type_events.REGISTERED,
+        *interaction_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )

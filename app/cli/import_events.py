@@ -4,6 +4,8 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import rich_click as click
@@ -12,14 +14,17 @@ import uvloop
 from app.catalogue import CATALOGUE
 from app.cli.import_progress import ImportProgress
 from app.cli.options import LOGS, STORE, settings_of, settings_options
-from app.eventstore.appender import Appender
+from app.eventstore.codec import Codec
+from app.eventstore.postgres import opened_store
 from app.kernel.clock import system_clock
 from app.kernel.event import Metadata
 from app.kernel.ids import check_id, new_event_id
 from app.logs import configure_logs
+from app.modules.event_types.declared import EventTypes, followed_event_types
 from app.modules.interactions.importing import Import
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.input_file import ReadingStopped, opened_file
+from app.modules.interactions.quarantine import StoredQuarantine
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import BadRow, Batches, Row, read_rows
 from app.modules.interactions.times import zone_of
@@ -31,6 +36,7 @@ STOPPED_STATUS = 128
 """Plus the signal's number, as shells have it."""
 
 GC_THRESHOLD_OBJECTS = 100_000
+_POLL_INTERVAL = timedelta(seconds=1)  # nothing here follows the log
 
 
 @click.command
@@ -89,7 +95,8 @@ def command(
     Running it again adds nothing, and goes on where an interrupted import stopped. Without --id, a
     million rows take about 110 MB of memory to be recognised.
 
-    A line that cannot be imported is reported by its number, and the others are imported; the exit
+    Events that do not fit the schema declared of their type are quarantined, and counted. A line
+    that cannot be imported is reported by its number, and the others are imported; the exit
     status is then 1, and it is 2 when nothing could be tried.
     """
     settings = settings_of(options)
@@ -97,16 +104,23 @@ def command(
     zone = zone_of(timezone, field="--timezone")
     columns = Columns(customer, type_, occurred_at, id_)
     secret = read_secret(settings)
-    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
     # All that one import records is one chain of causes.
     metadata = Metadata(
         correlation_id=str(new_event_id()), source=check_id(source, field="--source")
     )
-    row_events = RowEvents(columns, zone, intake, secret, metadata)
+
+    def row_events(event_types: EventTypes) -> RowEvents:
+        intake = Intake(
+            catalogue=CATALOGUE, secret=secret, clock=system_clock, event_types=event_types
+        )
+        return RowEvents(columns, zone, intake, secret, metadata)
+
     sys.exit(uvloop.run(_import(settings, file, columns, row_events)))
 
 
-async def _import(settings: Settings, path: str, columns: Columns, row_events: RowEvents) -> int:
+async def _import(
+    settings: Settings, path: str, columns: Columns, row_events: Callable[[EventTypes], RowEvents]
+) -> int:
     """Import, and answer the exit status."""
     # Rows leave no cycles behind; to look for them as often as usual costs a third of the time.
     gc.freeze()
@@ -121,10 +135,14 @@ async def _import(settings: Settings, path: str, columns: Columns, row_events: R
                 running_database(settings, migrated=True) as database,
                 ImportProgress(file) as progress,
             ):
-                async with Appender(database) as appender:
+                async with (
+                    opened_store(database, poll_interval=_POLL_INTERVAL, max_pool_size=2) as store,
+                    followed_event_types(store, Codec(CATALOGUE)) as event_types,
+                ):
                     running = Import(
-                        appender,
-                        row_events,
+                        store.appender,
+                        StoredQuarantine(store.pool),
+                        row_events(event_types),
                         columns,
                         on_bad_row=progress.show_bad_row,
                         on_progress=progress.show,

@@ -51,9 +51,10 @@ class ImportProgress:
         self._bar.stop()
         done = self._outcomes
         seconds = time.monotonic() - self._started
+        quarantined = f" {done.quarantined:,} quarantined," if done.quarantined else ""
         console.print(
             f"{done.rows:,} rows: {done.recorded:,} recorded, {done.repeated:,} recorded before,"
-            f" {done.rejected:,} rejected, in {seconds:.1f} s ({self._rate()})",
+            f"{quarantined} {done.rejected:,} rejected, in {seconds:.1f} s ({self._rate()})",
             highlight=False,
             soft_wrap=True,
         )

@@ -72,10 +72,12 @@ class InMemoryEventStore:
             if customer_ids is None or event.customer_id in customer_ids
         ][:limit]
 
-    async def read_category(self, category: str, *, limit: int) -> list[RecordedEvent]:
+    async def read_category(
+        self, category: str, *, limit: int, after: int = 0
+    ) -> list[RecordedEvent]:
         """See `EventStore.read_category`."""
-        found = [event for event in self._log if event.stream.startswith(f"{category}-")]
-        return sorted(found, key=lambda event: (event.stream, event.version))[:limit]
+        prefix = f"{category}-"
+        return [event for event in self._log[after:] if event.stream.startswith(prefix)][:limit]
 
     async def head(self) -> int:
         """See `EventStore.head`."""

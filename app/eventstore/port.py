@@ -81,10 +81,12 @@ class EventStore(Protocol):
         """Events of the log after a position (exclusive), ascending; some customers' if given."""
         ...
 
-    async def read_category(self, category: str, *, limit: int) -> Sequence[RecordedEvent]:
-        """Events of every stream of a category, such as ``order``, by stream and version.
+    async def read_category(
+        self, category: str, *, limit: int, after: int = 0
+    ) -> Sequence[RecordedEvent]:
+        """Events of every stream of a category, such as ``order``, after a position, ascending.
 
-        For categories that hold little: there is no reading on from where one call stopped.
+        For categories that hold little: all that they hold is looked at.
         """
         ...
 

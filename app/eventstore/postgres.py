@@ -31,7 +31,7 @@ class PostgresEventStore:
         upcasters: Sequence[Upcaster] = (),
     ) -> None:
         """Take what is opened and closed elsewhere; old payloads are upcast as they are read."""
-        self._appender = appender
+        self.appender = appender
         self.pool = pool
         self._wakeups = wakeups
         upcast = upcast_columns(upcasters)
@@ -43,12 +43,12 @@ class PostgresEventStore:
 
     async def append(self, append: Append) -> Appended:
         """See `EventStore.append`."""
-        return await self._appender.submit((append,))[0]
+        return await self.appender.submit((append,))[0]
 
     async def append_many(self, appends: Sequence[Append]) -> list[Appended | Exception]:
         """See `EventStore.append_many`."""
         outcomes: list[Appended | Exception] = []
-        for future in self._appender.submit(appends):
+        for future in self.appender.submit(appends):
             try:
                 outcomes.append(await future)
             except Exception as error:  # each append has its own outcome
@@ -82,12 +82,15 @@ class PostgresEventStore:
         rows = await self._fetch(statement, (list(customer_ids), after, limit, limit))
         return [_recorded(row) for row in rows]
 
-    async def read_category(self, category: str, *, limit: int) -> list[RecordedEvent]:
+    async def read_category(
+        self, category: str, *, limit: int, after: int = 0
+    ) -> list[RecordedEvent]:
         """See `EventStore.read_category`."""
-        # By bytes, so that what begins with "order-" stands in one range of the index.
+        # By bytes, so that what begins with "order-" stands in one range of the index. What is
+        # sorted is no column, or the whole log might be read in its order.
         return await self._read(
-            "WHERE stream >= %s AND stream < %s ORDER BY stream, version LIMIT %s",
-            (f"{category}-", f"{category}.", limit),
+            "WHERE stream >= %s AND stream < %s AND position > %s ORDER BY position + 0 LIMIT %s",
+            (f"{category}-", f"{category}.", after, limit),
         )
 
     async def head(self) -> int:

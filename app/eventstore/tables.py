@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Identity,
     Index,
     Integer,
     Interval,
@@ -106,6 +107,23 @@ identities = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("anonymous_id", Text(collation="C")),
     UniqueConstraint("kind", "digest"),
+)
+
+# Events that did not fit the schema of their type, as they were sent, by the order of receipt.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("event_id", Uuid, nullable=False, unique=True),
+    Column("type", Text(collation="C"), nullable=False),
+    Column("customer_id", Text(collation="C"), nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), comment="null: none was sent"),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Index(None, "type", "number"),
+    Index(None, "customer_id"),
 )
 
 # When each API key was last used, to some seconds: too often changed to be an event.

@@ -51,8 +51,14 @@ class _Health(Struct, frozen=True):
 
 
 class _EventOutcome(Struct, frozen=True):
-    outcome: Literal["recorded", "repeated", "rejected"]
+    outcome: Literal["recorded", "repeated", "rejected", "quarantined"]
     problem: _Problem = _Problem()
+
+    def told(self) -> Outcome:
+        """As the simulation counts it: what is quarantined is on no timeline."""
+        if self.outcome == "quarantined":
+            return Outcome("rejected", "it does not fit the schema of its type; quarantined")
+        return Outcome(self.outcome, str(self.problem))
 
 
 class _CommandOutcome(Struct, frozen=True):
@@ -105,7 +111,7 @@ class Client:
         if answer.status >= 300:
             return Outcome("rejected", f"{message.name}: {_reason(answer)}")
         if message.is_event:
-            return Outcome(msgspec.json.decode(answer.body, type=_EventOutcome).outcome)
+            return msgspec.json.decode(answer.body, type=_EventOutcome).told()
         done = msgspec.json.decode(answer.body, type=_CommandOutcome)
         return Outcome("repeated" if done.repeated or not done.events else "recorded")
 
@@ -116,7 +122,7 @@ class Client:
         if answer.status != 200:
             return [Outcome("rejected", _reason(answer))] * len(messages)
         outcomes = msgspec.json.decode(answer.body, type=list[_EventOutcome])
-        return [Outcome(each.outcome, str(each.problem)) for each in outcomes]
+        return [each.told() for each in outcomes]
 
     async def _ask(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, astuple
 
 from app.eventstore.tables import identities
 from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
+from app.kernel.declared import NOTHING_DECLARED, DeclaredTypes
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.as_of import Past
 from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled, parked
@@ -24,7 +25,9 @@ class TimelineEntry(RecordedEvent, frozen=True):
     title: Annotated[str, Meta(examples=["Product Added"])]
     """What happened, in words, as the event's type declares them."""
     kind: Annotated[str, Meta(examples=["activity"])]
-    """What it is about, such as ``order`` or ``payment``; ``activity`` for what was sent."""
+    """What it is about, such as ``order`` or ``payment``; ``activity`` for what was sent, unless
+    its type is declared to be of another kind.
+    """
 
 
 class TimelinePage(Struct, frozen=True):
@@ -66,11 +69,13 @@ class Timelines:
         models: ReadModels,
         catalogue: EventCatalogue,
         upcasters: Sequence[Upcaster] = (),
+        event_types: DeclaredTypes = NOTHING_DECLARED,
     ) -> None:
         """Take what the types' wording comes from, and what brings older entries up to date."""
         self._models = models
         self._catalogue = catalogue
         self._upcast = upcast_columns(upcasters)
+        self._event_types = event_types
 
     async def page(
         self,
@@ -89,6 +94,8 @@ class Timelines:
         """
         values = {name: value for name, value in asdict(only).items() if value is not None}
         shape, scope = frozenset(values), (TIMELINE.name, customer_id)
+        if only.kind is not None:
+            values |= self._types_by_kind(only.kind)
         if cursor is not None:
             shape |= {"before"}
             values |= self._models.cursors.decode(cursor, _Place, *scope)._asdict()
@@ -120,10 +127,28 @@ class Timelines:
     def entry_of(self, event: RecordedEvent) -> TimelineEntry:
         """The entry that an event of the log becomes."""
         kind = kind_of(event.stream, event.type)
-        template = None if kind == ACTIVITY else self._catalogue.title_template(event.type)
+        if kind == ACTIVITY:
+            template = self._event_types.title_template(event.type)
+            kind = self._event_types.kinds().get(event.type, kind)
+        else:
+            template = self._catalogue.title_template(event.type)
         title = event.type if template is None else render_title(template, event.data)
         fields = (*astuple(event), title, kind)
         return TimelineEntry(*fields)
+
+    def _types_by_kind(self, kind: str) -> dict[str, list[str]]:
+        """The declared types that are of a kind, and those that are not what the table says.
+
+        Kinds are declared after events were sent, so a rebuild must not be what makes them right:
+        the table has `activity` for all that was sent.
+        """
+        kinds = self._event_types.kinds()
+        return {
+            "types_of_kind": [name for name, declared in kinds.items() if declared == kind],
+            "types_of_others": [
+                name for name, declared in kinds.items() if ACTIVITY == kind != declared
+            ],
+        }
 
     def _entry(self, row: AnyRow) -> TimelineEntry:
         fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:-1])
@@ -185,12 +210,24 @@ def _conditions(tables: TimelineTables) -> dict[str, sa.ColumnElement[bool]]:
     place = (sa.bindparam(column.name, type_=column.type) for column in key)
     return {
         "type": entry.type == sa.bindparam("type"),
-        "kind": entry.kind == sa.bindparam("kind"),
+        "kind": sa.or_(
+            sa.and_(
+                entry.kind == sa.bindparam("kind"), entry.type != sa.all_(_types("types_of_others"))
+            ),
+            sa.and_(
+                entry.kind == sa.literal_column(f"'{ACTIVITY}'"),
+                entry.type == sa.any_(_types("types_of_kind")),
+            ),
+        ),
         "since": entry.occurred_at >= sa.bindparam("since"),
         "until": entry.occurred_at < sa.bindparam("until"),
         "after": entry.position > sa.bindparam("after"),
         "before": sa.tuple_(*key) < sa.tuple_(*place),
     }
+
+
+def _types(name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=sa.ARRAY(sa.Text))
 
 
 def _ids_of(tables: TimelineTables) -> sa.CompoundSelect[*tuple[Any, ...]]:

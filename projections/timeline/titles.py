@@ -9,7 +9,7 @@ from msgspec import Raw
 MAX_VALUE_CHARACTERS = 80
 ELLIPSIS = "…"
 
-_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def render_title(template: str, data: Raw) -> str:

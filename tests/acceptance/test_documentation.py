@@ -35,7 +35,13 @@ CHECKS = [
     response_schema_conformance,
 ]
 
-PARTS = {"{customer_id}": "ann", "{stream}": "activity-ann", "{name}": "timeline"}
+PARTS = {
+    "{customer_id}": "ann",
+    "{stream}": "activity-ann",
+    "{name}": "timeline",
+    "{event_type}": "Product Added",
+    "{event_id}": "01a2026c-6ee3-701c-805c-57abf172b89f",
+}
 """Of paths, and what stands there."""
 
 # As attributes or in CSS; a link that somebody may follow is something else.

@@ -219,8 +219,10 @@ async def test_a_category_is_read_stream_by_stream_and_no_other_is(store: EventS
     events = await store.read_category("order", limit=10)
 
     found = [(event.stream, event.version) for event in events]
-    assert found == [("order-10", 1), ("order-2", 1), ("order-2", 2)]
+    assert found == [("order-2", 1), ("order-10", 1), ("order-2", 2)]
     assert await store.read_category("order", limit=2) == events[:2]
+    after = events[0].position
+    assert await store.read_category("order", limit=2, after=after) == events[1:]
     assert await store.read_category("ride", limit=2) == []
 
 

@@ -1,5 +1,6 @@
 """`tidings import` as a process of its own, on real servers: twice, killed, stopped, mistaken."""
 
+import asyncio
 import gzip
 import json
 import os
@@ -9,13 +10,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from app.catalogue import CATALOGUE
+from app.eventstore.codec import Codec
 from app.eventstore.database import Database
+from app.eventstore.execute import Executor, Step
+from app.eventstore.postgres import opened_store
+from app.kernel.event import Metadata
+from app.modules.event_types.decider import EVENT_TYPE, DeclareEventType
+from app.modules.event_types.events import EventTypeDeclared
 
 DEADLINE_S = 60
 SECRET = "of the import's tests, and long enough"
@@ -250,3 +259,30 @@ def test_a_compressed_file_that_breaks_off_is_imported_as_far_as_it_goes(
     assert status == 1
     assert "events.csv.gz cannot be read to its end" in complaints
     assert 1_000 < len(log_of(database)) < 60_000
+
+
+async def declared(database: Database, event_type: str, schema: object) -> None:
+    async with opened_store(database, poll_interval=timedelta(seconds=5)) as store:
+        executor = Executor(store, Codec(CATALOGUE))
+        command = DeclareEventType(EventTypeDeclared(schema))
+        step = Step(EVENT_TYPE, event_type, command, customer_id=None)
+        await executor.execute(step, metadata=Metadata())
+
+
+def test_rows_that_do_not_fit_their_type_are_quarantined_once_and_in_order(
+    database: Database, tmp_path: Path
+) -> None:
+    asyncio.run(declared(database, "Seen", {"properties": {"number": {"maxLength": 2}}}))
+    file = tmp_path / "events.csv"
+    lines = [f"ann,Seen,2024-03-13 10:21:14,{number}" for number in range(1_000)]
+    file.write_text("\n".join(["user,event,at,number", *lines]), "utf-8")
+    status, said, complaints = run(database, str(file), *COLUMNS)
+    assert (status, complaints) == (0, "")
+    sums = "1,000 rows: 100 recorded, 0 recorded before, 900 quarantined, 0 rejected"
+    assert said.startswith(sums)
+    again = run(database, str(file), *COLUMNS)[1]
+    assert again.startswith(sums.replace("100 recorded, 0", "0 recorded, 100"))
+    with psycopg.connect(database.conninfo()) as connection:
+        kept = connection.execute("SELECT data ->> 'number' FROM quarantine ORDER BY number")
+        assert [row[0] for row in kept] == [f"{number}" for number in range(100, 1_000)]
+    assert len(log_of(database)) == 1 + 100

@@ -13,6 +13,7 @@ from app.kernel.event import EventCatalogue
 from app.modules.customers.events import REGISTERED
 from app.modules.interactions.incoming import MAX_EVENT_BYTES, Intake
 from app.modules.interactions.routes import MAX_BATCH_EVENTS, EventsEndpoint, event_routes
+from tests.fixtures.quarantine import MemoryQuarantine
 from tests.unit.http.asking import Answer, app_of, ask, post
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +43,7 @@ def api() -> Api:
 def endpoint_of(store: InMemoryEventStore) -> EventsEndpoint:
     catalogue = EventCatalogue(REGISTERED)
     intake = Intake(catalogue=catalogue, secret=b"s" * 32, clock=lambda: NOW)
-    return EventsEndpoint(store, intake)
+    return EventsEndpoint(store, intake, MemoryQuarantine())
 
 
 async def test_the_framework_knows_the_route_too() -> None:

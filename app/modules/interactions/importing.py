@@ -10,6 +10,7 @@ from app.eventstore.appender import Appender
 from app.eventstore.port import Append, Appended
 from app.kernel.errors import IdempotencyConflict, InvalidInput, StoreUnavailable
 from app.modules.interactions.input_file import BrokenInput, ReadingStopped
+from app.modules.interactions.quarantine import Kept, Misfit, Quarantine
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import BadRow, Batches, Row
 
@@ -26,6 +27,8 @@ class Outcomes(Struct):
     rows: int = 0
     recorded: int = 0
     repeated: int = 0
+    quarantined: int = 0
+    """Now or before: they do not fit the schemas of their types."""
     rejected: int = 0
 
 
@@ -35,6 +38,7 @@ class Import:
     def __init__(
         self,
         appender: Appender,
+        quarantine: Quarantine,
         row_events: RowEvents,
         columns: Columns,
         *,
@@ -44,12 +48,14 @@ class Import:
         """`on_progress` is called some hundred times a second, and does little."""
         self.outcomes = Outcomes()
         self._appender = appender
+        self._quarantine = quarantine
         self._row_events = row_events
         self._columns = columns
         self._on_bad_row = on_bad_row
         self._on_progress = on_progress
         self._lines: list[int] = []
         self._group: list[Append] = []
+        self._misfits: list[tuple[int, Misfit]] = []
         self._sent: deque[tuple[Sequence[int], Sequence[asyncio.Future[Appended]]]] = deque()
 
     async def run(self, batches: Batches) -> None:
@@ -76,6 +82,8 @@ class Import:
     async def _turn(self) -> None:
         if len(self._group) > MAX_GROUP_EVENTS - ROWS_A_TURN:
             await self._send()
+        if len(self._misfits) > MAX_GROUP_EVENTS - ROWS_A_TURN:
+            await self._set_aside()
         self._on_progress(self.outcomes)
         await asyncio.sleep(0)
 
@@ -88,6 +96,8 @@ class Import:
             append = self._row_events.append_of(row)
         except InvalidInput as error:
             self._reject(self._bad_row(row.line, error))
+        except Misfit as misfit:
+            self._misfits.append((row.line, misfit))
         else:
             self._lines.append(row.line)
             self._group.append(append)
@@ -98,9 +108,23 @@ class Import:
         self._sent.append((self._lines, self._appender.submit(self._group)))
         self._lines, self._group = [], []
 
+    async def _set_aside(self) -> None:
+        lines, misfits = zip(*self._misfits, strict=True)
+        self._misfits = []
+        for line, answer in zip(lines, await self._quarantine.keep(misfits), strict=True):
+            match answer:
+                case Kept():
+                    self.outcomes.quarantined += 1
+                case Appended():
+                    self.outcomes.repeated += 1
+                case Exception():
+                    self._reject(self._bad_row(line, answer))
+
     async def _finish(self) -> None:
         if self._group:
             await self._send()
+        if self._misfits:
+            await self._set_aside()
         while self._sent:
             await self._settle()
         self._on_progress(self.outcomes)

@@ -12,6 +12,7 @@ from app.eventstore.port import Append, StreamAppend
 from app.http.body import with_whole_pairs
 from app.http.decoding import decode_json
 from app.kernel.clock import Clock
+from app.kernel.declared import NOTHING_DECLARED, DeclaredTypes
 from app.kernel.errors import InputTooLarge, InvalidInput
 from app.kernel.event import ACTIVITY, EventCatalogue, Metadata, NewEvent
 from app.kernel.fingerprint import fingerprint
@@ -24,6 +25,7 @@ from app.kernel.ids import (
     stream_name,
 )
 from app.kernel.reserved import RESERVED_PREFIX, path_of_reserved_name
+from app.modules.interactions.quarantine import Misfit
 
 MAX_EVENT_BYTES = 64 * 1024
 MAX_TYPE_CHARACTERS = 200
@@ -94,11 +96,19 @@ _encoder = Encoder()
 class Intake:
     """Turns senders' events into appends, each to its customer's activity stream."""
 
-    def __init__(self, *, catalogue: EventCatalogue, secret: bytes, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        catalogue: EventCatalogue,
+        secret: bytes,
+        clock: Clock,
+        event_types: DeclaredTypes = NOTHING_DECLARED,
+    ) -> None:
         """The secret keys the fingerprints of what is sent."""
         self._catalogue = catalogue
         self._secret = secret
         self._clock = clock
+        self._event_types = event_types
 
     def append_of(
         self, body: bytes, metadata: Metadata, header_key: EventKey | None = None
@@ -107,7 +117,8 @@ class Intake:
 
         The source that the metadata names owns the event's id. An event without an id of its own is
         recognised by `header_key`, or never. Raises `InvalidInput` or `InputTooLarge`, with the
-        field's path from the event's root.
+        field's path from the event's root; and `Misfit` when the schema of its type is all that is
+        against it.
         """
         check_size(body)
         event = decode_json(_decoder, body)
@@ -121,7 +132,7 @@ class Intake:
         """The append that records an event whose JSON has been checked already, on its way here.
 
         An event without an id of its own is recognised by `other_key`, or never. `mark` is the
-        fingerprint of what was sent. Raises `InvalidInput`, with the field's path.
+        fingerprint of what was sent. Raises `InvalidInput`, with the field's path, and `Misfit`.
         """
         customer_id = _customer_of(event)
         self._check_type(event.type)
@@ -138,7 +149,10 @@ class Intake:
             occurred_at=None if event.occurred_at is UNSET else self._when(event.occurred_at),
         )
         stream = stream_name(ACTIVITY, customer_id)
-        return Append((StreamAppend(stream, (new_event,)),), mark)
+        append = Append((StreamAppend(stream, (new_event,)),), mark)
+        if reasons := self._event_types.reasons_against(event.type, event.data):
+            raise Misfit(append, reasons)
+        return append
 
     def _check_type(self, event_type: str) -> None:
         # An event that was not decoded from JSON has not met the length in its declaration.

@@ -23,8 +23,10 @@ from app.http.context import idempotency_key, metadata_of
 from app.http.limits import take_events
 from app.http.problems import Problem, problem_for
 from app.http.request import read_json_body
+from app.kernel.declared import Reason
 from app.kernel.errors import InvalidInput, StoreUnavailable
 from app.modules.interactions.incoming import EventKey, IncomingEvent, Intake, split_batch
+from app.modules.interactions.quarantine import Kept, Misfit, Quarantine
 
 MAX_BATCH_EVENTS = 1_000
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -51,12 +53,29 @@ class RejectedOutcome(Struct, frozen=True, kw_only=True):
     problem: Problem
 
 
-Outcome = RecordedOutcome | RejectedOutcome
+class QuarantinedOutcome(Struct, frozen=True, kw_only=True):
+    """The event is kept, but does not fit the schema of its type; it can be replayed."""
+
+    outcome: Literal["quarantined"] = "quarantined"
+    event_id: UUID
+    """Under which it is recorded when it fits."""
+    reasons: tuple[Reason, ...]
+    repeated: bool
+    """Whether it was quarantined before, and this request changed nothing."""
+
+
+_Answer = Appended | Kept | Exception
+Outcome = RecordedOutcome | QuarantinedOutcome | RejectedOutcome
 
 
 _ANSWERS = {
     201: ResponseSpec(
         RecordedOutcome, generate_examples=False, description="The event is recorded."
+    ),
+    202: ResponseSpec(
+        QuarantinedOutcome,
+        generate_examples=False,
+        description="The event does not fit the schema of its type, and is quarantined.",
     ),
     200: ResponseSpec(
         RecordedOutcome | list[Outcome],
@@ -67,12 +86,13 @@ _ANSWERS = {
 
 
 class EventsEndpoint:
-    """Records one event, or a batch of which each is recorded or rejected alone."""
+    """Records one event, or a batch of which each is recorded, quarantined or rejected alone."""
 
-    def __init__(self, store: EventStore, intake: Intake) -> None:
-        """Take the store, and what makes appends of what is sent."""
+    def __init__(self, store: EventStore, intake: Intake, quarantine: Quarantine) -> None:
+        """Take the store, what makes appends of what is sent, and where misfits are kept."""
         self._store = store
         self._intake = intake
+        self._quarantine = quarantine
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, as an ASGI application."""
@@ -90,28 +110,36 @@ class EventsEndpoint:
             return 200, _encoder.encode(await self._record_batch(body, scope))
         take_events(scope, 1)
         key = _header_key(scope, 0)
-        append = self._intake.append_of(body.strip(), metadata_of(scope), key)
-        appended = await self._store.append(append)
-        return 200 if appended.repeated else 201, _encoder.encode(_outcome(appended))
+        try:
+            append = self._intake.append_of(body.strip(), metadata_of(scope), key)
+        except Misfit as misfit:
+            (answer,) = await self._quarantine.keep([misfit])
+            return _answer(answer)
+        return _answer(await self._store.append(append))
 
     async def _record_batch(self, body: bytes, scope: AnyScope) -> Sequence[Outcome]:
         events = split_batch(body, max_events=MAX_BATCH_EVENTS)
         take_events(scope, len(events))
         metadata = metadata_of(scope)
-        appends: list[Append] = []
-        outcomes: list[Outcome | None] = []
+        appends: dict[int, Append] = {}
+        misfits: dict[int, Misfit] = {}
+        answers: dict[int, _Answer] = {}
         for number, event in enumerate(events):
             try:
                 append = self._intake.append_of(event, metadata, _header_key(scope, number))
             except InvalidInput as error:
-                outcomes.append(_rejected(error, number))
+                answers[number] = error
+            except Misfit as misfit:
+                misfits[number] = misfit
             else:
-                appends.append(append)
-                outcomes.append(None)
-        answers = iter(await self._store.append_many(appends)) if appends else iter(())
-        return [
-            outcome or _outcome_of(next(answers), number) for number, outcome in enumerate(outcomes)
-        ]
+                appends[number] = append
+        if appends:
+            appended = await self._store.append_many(list(appends.values()))
+            answers.update(zip(appends, appended, strict=True))
+        if misfits:
+            kept = await self._quarantine.keep(list(misfits.values()))
+            answers.update(zip(misfits, kept, strict=True))
+        return [_outcome_of(answers[number], number) for number in range(len(events))]
 
 
 def _header_key(scope: AnyScope, ordinal: int) -> EventKey | None:
@@ -120,9 +148,22 @@ def _header_key(scope: AnyScope, ordinal: int) -> EventKey | None:
     return EventKey("request", key, ordinal) if key else None
 
 
-def _outcome_of(answer: Appended | Exception, number: int) -> Outcome:
+def _answer(answer: _Answer) -> tuple[int, bytes]:
+    """What answers an event that was sent alone."""
+    match answer:
+        case Exception():
+            raise answer
+        case Kept():
+            return 202, _encoder.encode(_kept(answer))
+        case Appended(repeated=repeated):
+            return 200 if repeated else 201, _encoder.encode(_outcome(answer))
+
+
+def _outcome_of(answer: _Answer, number: int) -> Outcome:
     if isinstance(answer, Appended):
         return _outcome(answer)
+    if isinstance(answer, Kept):
+        return _kept(answer)
     if isinstance(answer, StoreUnavailable):
         # The rest may or may not be recorded: the sender is to send the whole batch again.
         raise answer
@@ -138,6 +179,10 @@ def _outcome(appended: Appended) -> RecordedOutcome:
         event.stream,
         event.version,
     )
+
+
+def _kept(kept: Kept) -> QuarantinedOutcome:
+    return QuarantinedOutcome(event_id=kept.event_id, reasons=kept.reasons, repeated=kept.repeated)
 
 
 def _rejected(error: Exception, number: int) -> RejectedOutcome:
@@ -163,10 +208,11 @@ def event_routes(endpoint: EventsEndpoint) -> list[HTTPRouteHandler]:
     ) -> Response[bytes]:
         """Record one event (an object) or a batch (an array of at most 1,000, of 4 MiB together).
 
-        An object is answered with its outcome: 201, or 200 when it was recorded before. An array
-        is answered with 200 and an outcome for each event, in order; good ones are recorded
-        although others are rejected. With an `id`, or an `Idempotency-Key`, sending again is always
-        safe.
+        An object is answered with its outcome: 201, or 200 when it was recorded before, or 202 when
+        it does not fit the schema that is declared of its type, and is quarantined. An array is
+        answered with 200 and an outcome for each event, in order; good ones are recorded although
+        others are rejected or quarantined. With an `id`, or an `Idempotency-Key`, sending again is
+        always safe.
         """
         status, answer = await endpoint.record(await request.body(), request.scope)
         return Response(answer, status_code=status, media_type="application/json")

@@ -120,8 +120,8 @@ async def test_an_append_is_one_statement_and_never_part_of_a_pipeline(
     store: PostgresEventStore,
 ) -> None:
     """In a pipeline a procedure cannot commit, and the lock would be the client's to keep."""
-    assert store._appender._calls is not None
-    connection = store._appender._calls._connection
+    assert store.appender._calls is not None
+    connection = store.appender._calls._connection
     with tempfile.TemporaryFile() as trace:
         connection.pgconn.trace(trace.fileno())
         for _ in range(10):

@@ -1,12 +1,14 @@
 """A timeline is whole, in order, and includes what linked visitors did."""
 
 import random
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 
 import pytest
 
 from app.catalogue import CATALOGUE
 from app.eventstore.upcasting import Upcaster
+from app.kernel.declared import NothingDeclared
 from app.kernel.event import kind_of
 from app.modules.customers.events import (
     ConsentRecorded,
@@ -179,3 +181,52 @@ async def test_entries_written_before_an_upcaster_came_are_upcast_when_read(
     upcaster = Upcaster("customer.consent_recorded", 1, """data || '{"channel": "letter"}'""")
     [entry] = (await Timelines(stage.models, CATALOGUE, [upcaster]).page("ann", limit=1)).items
     assert (entry.schema_version, entry.title) == (2, "Agreed to news by letter")
+
+
+class Declared(NothingDeclared):
+    """Some types, as somebody has declared them by now."""
+
+    def __init__(self, titles: Mapping[str, str], kinds: Mapping[str, str]) -> None:
+        self._titles = titles
+        self._kinds = kinds
+
+    def title_template(self, event_type: str) -> str | None:
+        return self._titles.get(event_type)
+
+    def kinds(self) -> Mapping[str, str]:
+        return self._kinds
+
+
+async def test_a_declared_type_has_its_title_and_kind_whenever_it_was_sent(stage: Stage) -> None:
+    await stage.make_first()
+    await stage.record(
+        sent("ann", "Order Placed", minutes=1, orderId="A-7"),
+        sent("ann", "Paid", minutes=2),
+        sent("ann", "Seen", minutes=3),
+        of_customer("ann", CustomerRegistered({}), minutes=4),
+    )
+    await project(stage)
+    declared = Declared(
+        {"Order Placed": "Placed order {orderId}"},
+        {"Order Placed": "order", "Paid": "order", "Seen": "customer", "Other": "other"},
+    )
+    timelines = Timelines(stage.models, CATALOGUE, (), declared)
+
+    async def shown(kind: str | None) -> list[tuple[str, str]]:
+        page = await timelines.page("ann", only=TimelineFilter(kind=kind), limit=10)
+        return [(entry.title, entry.kind) for entry in page.items]
+
+    assert await shown(None) == [
+        ("Registered", "customer"),
+        ("Seen", "customer"),
+        ("Paid", "order"),
+        ("Placed order A-7", "order"),
+    ]
+    assert await shown("order") == [("Paid", "order"), ("Placed order A-7", "order")]
+    assert await shown("customer") == [("Registered", "customer"), ("Seen", "customer")]
+    assert await shown("activity") == []
+    assert await shown("other") == []
+    page = await Timelines(stage.models, CATALOGUE).page(
+        "ann", only=TimelineFilter(kind="activity"), limit=10
+    )
+    assert [entry.type for entry in page.items] == ["Seen", "Paid", "Order Placed"]

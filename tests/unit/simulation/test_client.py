@@ -53,6 +53,12 @@ PROBLEM = {"title": "Used", "detail": "the key was used before"}
     [
         (EVENT, 201, RECORDED, Outcome("recorded")),
         (EVENT, 200, REPEATED, Outcome("repeated")),
+        (
+            EVENT,
+            202,
+            {"outcome": "quarantined", "repeated": False},
+            Outcome("rejected", "it does not fit the schema of its type; quarantined"),
+        ),
         (EVENT, 422, PROBLEM, Outcome("rejected", "Order Placed: the key was used before")),
         (EVENT, 500, "?", Outcome("rejected", "Order Placed: status 500")),
         (COMMAND, 200, {"events": [{}], "repeated": False}, Outcome("recorded")),
