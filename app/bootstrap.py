@@ -7,10 +7,12 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import NamedTuple
 
+from psycopg_pool import AsyncConnectionPool
+
 from app.catalogue import CATALOGUE, UPCASTERS
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
-from app.eventstore.database import Database
+from app.eventstore.database import Connection, Database
 from app.eventstore.execute import Executor
 from app.eventstore.parking import ParkedKey
 from app.eventstore.postgres import PostgresEventStore, opened_store
@@ -23,12 +25,18 @@ from app.http.health import HealthCheck
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
 from app.kernel.errors import ReadModelBehind
+from app.kernel.sensitive import SensitiveFields
+from app.master_key import read_master_keys
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.secret import read_secret
 from app.security.authentication import Authentication
+from app.security.ciphers.data_keys import DataKeys
+from app.security.ciphers.disclosure import Disclosure
+from app.security.ciphers.master_key import MasterKeys
+from app.security.ciphers.sealing import Sealing
 from app.security.commands import Commands
 from app.security.keys import Keys
 from app.security.routes import key_routes
@@ -103,10 +111,13 @@ async def opened_api(
     ):
         past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
+        data_keys = data_keys_of(settings, store.pool)
+        await data_keys.begin()
         async with told_uses(StoredKeyUses(store.pool)) as uses:
             yield _api(
                 settings,
                 store,
+                data_keys=data_keys,
                 uses=uses,
                 reading=reading,
                 past=past,
@@ -151,6 +162,7 @@ def _api(
     settings: Settings,
     store: PostgresEventStore,
     *,
+    data_keys: DataKeys,
     uses: KeyUses,
     reading: _Reading,
     past: PastModels,
@@ -160,26 +172,28 @@ def _api(
 ) -> App:
     secret = read_secret(settings)
     identities = Identities(store.pool, secret)
-    executor = Executor(store, Codec(CATALOGUE))
+    fields = sensitive_fields_of(settings)
+    sealing, disclosure = Sealing(data_keys, fields), Disclosure(data_keys)
+    executor = Executor(store, Codec(CATALOGUE), sealing)
     commands = Commands(executor, secret)
     keys = _keys(settings, store, executor, uses)
     gate = Authentication(
         keys, uses, secret=secret, environment=settings.environment, clock=system_clock
     )
     intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
-    events = EventsEndpoint(store, intake)
+    events = EventsEndpoint(store, intake, sealing.appends)
     customers = Customers(reading.models)
     timelines = Timelines(reading.models, CATALOGUE, UPCASTERS)
     live = LiveTimelines(Timelines(reading.primary, CATALOGUE, UPCASTERS), store, Broadcast(store))
     return create_app(
         [
             *event_routes(events),
-            *log_routes(store),
+            *log_routes(store, disclosure),
             *customer_routes(commands, identities),
-            *customer_query_routes(customers, identities, past),
-            *timeline_routes(timelines, past),
-            *diff_routes(Diffs(past, customers, timelines)),
-            *live_timeline_routes(live, closing),
+            *customer_query_routes(customers, identities, past, disclosure, fields.everywhere),
+            *timeline_routes(timelines, past, disclosure),
+            *diff_routes(Diffs(past, customers, timelines), disclosure),
+            *live_timeline_routes(live, closing, disclosure),
             *visit_routes(Visits(reading.models)),
             *activity_count_routes(ActivityCounts(reading.models)),
             *projection_routes(projections),
@@ -192,6 +206,26 @@ def _api(
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **reading.health_checks},
     )
+
+
+def data_keys_of(settings: Settings, pool: AsyncConnectionPool[Connection]) -> DataKeys:
+    """The customers' data keys, under the settings' master key; raises `InvalidInput` for it."""
+    masters = MasterKeys(lambda: read_master_keys(settings))
+    return DataKeys(pool, masters, settings.schema)
+
+
+def sensitive_fields_of(settings: Settings) -> SensitiveFields:
+    """The names of sensitive fields."""
+    return SensitiveFields(settings.sensitive_fields.split())
+
+
+@asynccontextmanager
+async def opened_sealing(settings: Settings, database: Database) -> AsyncIterator[Sealing]:
+    """What seals, for the time of the block; for what appends without the API."""
+    async with database.pool(max_size=1) as pool:
+        data_keys = data_keys_of(settings, pool)
+        await data_keys.begin()
+        yield Sealing(data_keys, sensitive_fields_of(settings))
 
 
 def _keys(settings: Settings, store: PostgresEventStore, executor: Executor, uses: KeyUses) -> Keys:

@@ -9,9 +9,10 @@ from typing import Any
 import rich_click as click
 import uvloop
 
+from app.bootstrap import opened_sealing
 from app.catalogue import CATALOGUE
 from app.cli.import_progress import ImportProgress
-from app.cli.options import LOGS, STORE, settings_of, settings_options
+from app.cli.options import LOGS, SEALING, STORE, settings_of, settings_options
 from app.eventstore.appender import Appender
 from app.kernel.clock import system_clock
 from app.kernel.event import Metadata
@@ -67,7 +68,7 @@ GC_THRESHOLD_OBJECTS = 100_000
     help="Whose ids these are: an id, or a row without one, is recorded once a source. Files whose "
     "equal rows are different events need sources of their own; `default` is the API's.",
 )
-@settings_options(*STORE, "secret", *LOGS)
+@settings_options(*STORE, "secret", *SEALING, *LOGS)
 def command(
     file: str,
     *,
@@ -121,13 +122,17 @@ async def _import(settings: Settings, path: str, columns: Columns, row_events: R
                 running_database(settings, migrated=True) as database,
                 ImportProgress(file) as progress,
             ):
-                async with Appender(database) as appender:
+                async with (
+                    Appender(database) as appender,
+                    opened_sealing(settings, database) as sealing,
+                ):
                     running = Import(
                         appender,
                         row_events,
                         columns,
                         on_bad_row=progress.show_bad_row,
                         on_progress=progress.show,
+                        seal=sealing.appends,
                     )
                     await running.run(_chained(first, batches))
     except ReadingStopped:

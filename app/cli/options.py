@@ -13,6 +13,7 @@ from app.settings import PREFIX, Settings, read_settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 STORE = ("database_url", "schema", "data_dir", "accept_data_loss")
+SEALING = ("master_key", "master_key_file", "sensitive_fields")
 LOGS = ("log_level", "log_format")
 
 

@@ -18,7 +18,7 @@ import rich_click as click
 from rich.console import Console
 
 from app.bootstrap import PROJECTION_NAMES, opened_keys
-from app.cli.options import LOGS, STORE, settings_of, settings_options
+from app.cli.options import LOGS, SEALING, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
@@ -26,6 +26,7 @@ from app.kernel.event import Metadata
 from app.kernel.ids import new_event_id
 from app.kernel.principal import EVERYTHING
 from app.logs import configure_logs
+from app.master_key import read_master_keys
 from app.migrate import upgrade
 from app.running import database_of
 from app.secret import read_secret
@@ -42,6 +43,7 @@ FIRST_KEY_NAME = "default"
     *STORE,
     "read_database_url",
     "secret",
+    *SEALING,
     "environment",
     "host",
     "port",
@@ -69,6 +71,7 @@ def command(**options: Any) -> None:
             check_server_of(database)
             upgrade(database)
         read_secret(settings)  # made once, before several processes want it
+        read_master_keys(settings)
         sockets = listen(settings.host, settings.port, settings.workers)
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix="tidings-metrics-")))
         url = _url(sockets[0])

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -34,6 +34,8 @@ _HEARTBEAT_COMMENT = b": still here\n\n"
 
 _log = structlog.get_logger("tidings.live")
 
+E = TypeVar("E")
+
 
 class LiveEvent(Struct, frozen=True):
     """An event on its way to a client."""
@@ -59,7 +61,7 @@ def last_event_id(scope: AnyScope) -> int | None:
     return position
 
 
-class Subscription:
+class Subscription(Generic[E]):
     """What one client is still to be sent: a bounded queue that batches are taken from.
 
     One task offers, one iterates, in one event loop. When more waits than is allowed, the
@@ -70,11 +72,11 @@ class Subscription:
     def __init__(self, *, max_waiting_events: int = MAX_WAITING_EVENTS) -> None:
         """Begin with nothing waiting."""
         self._max_waiting_events = max_waiting_events
-        self._waiting: deque[LiveEvent] = deque()
+        self._waiting: deque[E] = deque()
         self._changed = asyncio.Event()
         self.is_closed = False
 
-    def offer(self, events: Sequence[LiveEvent]) -> bool:
+    def offer(self, events: Sequence[E]) -> bool:
         """Let events wait for the client; False when the subscription has ended."""
         if len(self._waiting) + len(events) > self._max_waiting_events:
             self.close()
@@ -90,11 +92,11 @@ class Subscription:
         self._waiting.clear()
         self._changed.set()
 
-    def __aiter__(self) -> AsyncIterator[Sequence[LiveEvent]]:
+    def __aiter__(self) -> AsyncIterator[Sequence[E]]:
         """Everything that waits, batch after batch."""
         return self
 
-    async def __anext__(self) -> Sequence[LiveEvent]:
+    async def __anext__(self) -> Sequence[E]:
         """The next batch, as soon as there is one."""
         while not self._waiting and not self.is_closed:
             self._changed.clear()

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from msgspec import Meta, Raw, Struct
 from msgspec.structs import asdict, astuple
 
+from app.eventstore.seeing import seen
 from app.eventstore.tables import identities
 from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
+from app.kernel.cipher import View, as_stored
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.as_of import Past
 from projections.paging import decode_cursor, encode_cursor
@@ -82,11 +84,12 @@ class Timelines:
         cursor: str | None = None,
         min_position: int | None = None,
         as_of: Past | None = None,
+        view: View = as_stored,
     ) -> TimelinePage:
         """Entries by when they happened, then by position, newest first; none for nobody.
 
-        `as_of`: those that were there then. Raises `InvalidInput` for a cursor that is none, and
-        what `ReadModels.rows` or `Past.rows` raises.
+        `as_of`: those that were there then; `view`: as who asks may see them. Raises
+        `InvalidInput` for a cursor that is none, and what `ReadModels.rows` or `Past.rows` raises.
         """
         values = {name: value for name, value in asdict(only).items() if value is not None}
         shape = frozenset(values)
@@ -103,7 +106,8 @@ class Timelines:
         else:
             rows = await as_of.rows(TIMELINE, query, values, people=_ids)
         stale = bool(rows[0][-1])
-        entries = [self._entry(row) for row in rows[:limit] if row[0] is not None]
+        events = [_event(row) for row in rows[:limit] if row[0] is not None]
+        entries = await self.entries_of(events, view)
         if len(rows) <= limit:
             return TimelinePage(entries, None, stale)
         last = entries[-1]
@@ -117,17 +121,23 @@ class Timelines:
         )
         return [row[0] for row in rows]
 
-    def entry_of(self, event: RecordedEvent) -> TimelineEntry:
-        """The entry that an event of the log becomes."""
+    async def entries_of(
+        self, events: Sequence[RecordedEvent], view: View = as_stored
+    ) -> list[TimelineEntry]:
+        """The entries that events of the log become, titles included, as the view has them."""
+        return [self._entry_of(event) for event in await seen(events, view)]
+
+    def _entry_of(self, event: RecordedEvent) -> TimelineEntry:
         kind = kind_of(event.stream, event.type)
         template = None if kind == ACTIVITY else self._catalogue.title_template(event.type)
         title = event.type if template is None else render_title(template, event.data)
         fields = (*astuple(event), title, kind)
         return TimelineEntry(*fields)
 
-    def _entry(self, row: AnyRow) -> TimelineEntry:
-        fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:-1])
-        return self.entry_of(RecordedEvent(*fields))
+
+def _event(row: AnyRow) -> RecordedEvent:
+    fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:-1])
+    return RecordedEvent(*fields)
 
 
 @compiled

@@ -9,6 +9,7 @@ from msgspec import Struct
 from app.eventstore.appender import Appender
 from app.eventstore.port import Append, Appended
 from app.kernel.errors import IdempotencyConflict, InvalidInput, StoreUnavailable
+from app.modules.interactions.incoming import Seal, unsealed
 from app.modules.interactions.input_file import BrokenInput, ReadingStopped
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import BadRow, Batches, Row
@@ -40,6 +41,7 @@ class Import:
         *,
         on_bad_row: Callable[[BadRow], None],
         on_progress: Callable[[Outcomes], None],
+        seal: Seal = unsealed,
     ) -> None:
         """`on_progress` is called some hundred times a second, and does little."""
         self.outcomes = Outcomes()
@@ -48,6 +50,7 @@ class Import:
         self._columns = columns
         self._on_bad_row = on_bad_row
         self._on_progress = on_progress
+        self._seal = seal
         self._lines: list[int] = []
         self._group: list[Append] = []
         self._sent: deque[tuple[Sequence[int], Sequence[asyncio.Future[Appended]]]] = deque()
@@ -95,8 +98,9 @@ class Import:
     async def _send(self) -> None:
         while len(self._sent) >= MAX_GROUPS_AHEAD:
             await self._settle()
-        self._sent.append((self._lines, self._appender.submit(self._group)))
+        lines, group = self._lines, self._group
         self._lines, self._group = [], []
+        self._sent.append((lines, self._appender.submit(await self._seal(group))))
 
     async def _finish(self) -> None:
         if self._group:

@@ -1,6 +1,6 @@
 """An event as a sender says it, and how it becomes one of the log."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -76,6 +76,15 @@ class IncomingEvent(Struct, frozen=True, forbid_unknown_fields=True):
             examples=["2025-03-14T09:30:00+01:00"],
         ),
     ] = UNSET
+
+
+Seal = Callable[[Sequence[Append]], Awaitable[Sequence[Append]]]
+"""Seals the sensitive fields of appends, in their order, before they reach the store."""
+
+
+async def unsealed(appends: Sequence[Append]) -> Sequence[Append]:
+    """Seals nothing."""
+    return appends
 
 
 class EventKey(Struct, frozen=True):

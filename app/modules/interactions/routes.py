@@ -23,7 +23,14 @@ from app.http.context import idempotency_key, metadata_of
 from app.http.problems import Problem, problem_for
 from app.http.request import read_json_body
 from app.kernel.errors import InvalidInput, StoreUnavailable
-from app.modules.interactions.incoming import EventKey, IncomingEvent, Intake, split_batch
+from app.modules.interactions.incoming import (
+    EventKey,
+    IncomingEvent,
+    Intake,
+    Seal,
+    split_batch,
+    unsealed,
+)
 
 MAX_BATCH_EVENTS = 1_000
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -68,10 +75,11 @@ _ANSWERS = {
 class EventsEndpoint:
     """Records one event, or a batch of which each is recorded or rejected alone."""
 
-    def __init__(self, store: EventStore, intake: Intake) -> None:
-        """Take the store, and what makes appends of what is sent."""
+    def __init__(self, store: EventStore, intake: Intake, seal: Seal = unsealed) -> None:
+        """Take the store, what makes appends of what is sent, and what seals them."""
         self._store = store
         self._intake = intake
+        self._seal = seal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, as an ASGI application."""
@@ -89,6 +97,7 @@ class EventsEndpoint:
             return 200, _encoder.encode(await self._record_batch(body, scope))
         key = _header_key(scope, 0)
         append = self._intake.append_of(body.strip(), metadata_of(scope), key)
+        [append] = await self._seal([append])
         appended = await self._store.append(append)
         return 200 if appended.repeated else 201, _encoder.encode(_outcome(appended))
 
@@ -105,7 +114,8 @@ class EventsEndpoint:
             else:
                 appends.append(append)
                 outcomes.append(None)
-        answers = iter(await self._store.append_many(appends)) if appends else iter(())
+        sealed = await self._seal(appends)
+        answers = iter(await self._store.append_many(sealed)) if appends else iter(())
         return [
             outcome or _outcome_of(next(answers), number) for number, outcome in enumerate(outcomes)
         ]
