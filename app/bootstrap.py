@@ -25,8 +25,9 @@ from app.http.health import HealthCheck
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
 from app.kernel.errors import ReadModelBehind
+from app.kernel.event import Metadata
 from app.kernel.sensitive import SensitiveFields
-from app.master_key import read_master_keys
+from app.master_key import next_master_keys, read_master_keys, retire_master_keys
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
@@ -36,6 +37,8 @@ from app.security.authentication import Authentication
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.disclosure import Disclosure
 from app.security.ciphers.master_key import MasterKeys
+from app.security.ciphers.redaction import OnRedaction, Redaction
+from app.security.ciphers.rewrap import rewrap
 from app.security.ciphers.sealing import Sealing
 from app.security.commands import Commands
 from app.security.keys import Keys
@@ -226,6 +229,31 @@ async def opened_sealing(settings: Settings, database: Database) -> AsyncIterato
         data_keys = data_keys_of(settings, pool)
         await data_keys.begin()
         yield Sealing(data_keys, sensitive_fields_of(settings))
+
+
+async def rewrap_data_keys(settings: Settings, database: Database) -> int:
+    """Wrap the data keys under a new master key, and destroy the old one; how many there were.
+
+    Raises `InvalidInput` where the settings give no new one, and `WrongMasterKey`.
+    """
+    next_master_keys(settings)
+    masters = MasterKeys(lambda: read_master_keys(settings))
+    async with database.pool(max_size=1) as pool:
+        rewrapped = await rewrap(pool, masters, settings.schema)
+    retire_master_keys(settings)
+    return rewrapped
+
+
+async def redact_events(
+    settings: Settings, database: Database, metadata: Metadata, on_progress: OnRedaction
+) -> int:
+    """Seal what was recorded in plaintext; see `app.security.ciphers.redaction`."""
+    poll_interval = timedelta(milliseconds=settings.poll_interval_ms)
+    async with opened_store(database, poll_interval=poll_interval, max_pool_size=2) as store:
+        data_keys = data_keys_of(settings, store.pool)
+        await data_keys.begin()
+        redaction = Redaction(store, data_keys, CATALOGUE, sensitive_fields_of(settings))
+        return await redaction.run(metadata, on_progress)
 
 
 def _keys(settings: Settings, store: PostgresEventStore, executor: Executor, uses: KeyUses) -> Keys:

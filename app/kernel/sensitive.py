@@ -63,6 +63,8 @@ class SensitiveFields:
         self._everywhere = frozenset(everywhere)
         self._declared = declared
         self.everywhere = _names(self._everywhere)
+        self.listed = tuple(sorted(self._everywhere))
+        """Those that are sensitive everywhere, as they were given."""
 
     def of(self, event_type: str) -> Names:
         """The sensitive names of an event type."""

@@ -47,4 +47,6 @@ def downgrade() -> None:
     """Forget when API keys were used, and every data key: what they have sealed is lost."""
     op.drop_table("key_epoch")
     op.drop_table("data_keys")
+    for function in ("redact_events(jsonb)", "only_sealed(jsonb, jsonb)"):
+        op.execute(f"DROP FUNCTION {function}")
     op.drop_table("api_key_uses")

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.eventstore.database import Database
+from app.eventstore.database import Database, fetch
 from app.security.ciphers.data_key import DataKey
 from app.security.ciphers.data_keys import DataKeys
-from app.security.ciphers.master_key import MasterKeys, WrongMasterKey
+from app.security.ciphers.master_key import MasterKeys, WrongMasterKey, epoch_of
+from app.security.ciphers.rewrap import rewrap
 from tests.integration.conftest import on_one_server
 
 pytestmark = [pytest.mark.anyio, on_one_server]
@@ -101,3 +102,61 @@ async def test_what_is_kept_in_memory_is_bounded(
         assert len(keys) == 10
         assert all(keys.values())
         assert len(ring._known) == 3
+
+
+async def test_a_rewrap_leaves_every_living_key_usable_and_the_old_master_key_useless(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.security.ciphers.rewrap.KEYS_A_STATEMENT", 3)
+    ids = [f"c{number}" for number in range(10)]
+    async with opened(database) as [ring]:
+        before = await ring.of_all(ids)
+        await ring.destroy("c0")
+        masters = MasterKeys(lambda: (OLD, NEW))
+        assert await rewrap(ring._pool, masters, "tidings") == 9
+        assert await rewrap(ring._pool, masters, "tidings") == 0
+    async with opened(database, NEW) as [ring]:
+        after = dict(await ring.of(ids))
+        assert after.pop("c0") is None
+        assert all(opens(before[customer_id], key) for customer_id, key in after.items())
+    with pytest.raises(WrongMasterKey):
+        async with opened(database, OLD):
+            pass
+
+
+async def test_a_process_that_runs_during_a_rewrap_makes_keys_under_the_new_epoch(
+    database: Database,
+) -> None:
+    masters = [OLD]
+    async with database.pool(max_size=4) as pool:
+        running = DataKeys(pool, MasterKeys(lambda: masters), "tidings")
+        await running.begin()
+        await running.of_all(["ann"])
+        masters.append(NEW)
+        await rewrap(pool, MasterKeys(lambda: masters), "tidings")
+        assert (await running.of_all(["boris"]))["boris"]
+        rows = await fetch(pool, "SELECT DISTINCT epoch FROM data_keys", ())
+        assert rows == [(epoch_of(NEW),)]
+
+
+async def test_no_key_is_left_behind_by_a_rewrap_among_those_who_make_keys(
+    database: Database,
+) -> None:
+    masters = [OLD]
+    async with database.pool(max_size=6) as pool:
+        rings = [DataKeys(pool, MasterKeys(lambda: masters), "tidings") for _ in range(4)]
+        for ring in rings:
+            await ring.begin()
+
+        async def make(number: int) -> None:
+            for turn in range(20):
+                await rings[number].of_all([f"c{number}-{turn}", f"shared-{turn}"])
+
+        async def move_on() -> None:
+            await asyncio.sleep(0.02)
+            masters.append(NEW)
+            await rewrap(pool, MasterKeys(lambda: masters), "tidings")
+
+        await asyncio.gather(*map(make, range(4)), move_on())
+        rows = await fetch(pool, "SELECT epoch, count(*) FROM data_keys GROUP BY 1", ())
+        assert rows == [(epoch_of(NEW), 100)]
