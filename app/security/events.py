@@ -32,7 +32,7 @@ class RedactionBegun(Event, frozen=True):
     tag: ClassVar[str] = "tidings.redaction_begun"
     title: ClassVar[str] = "Began a redaction"
 
-    fields: Sequence[str]
+    fields: tuple[str, ...]
     """The names that are sensitive everywhere; event types may declare more."""
 
 
