@@ -217,3 +217,53 @@ async def test_what_somebody_altered_in_the_database_is_shown_as_null(
             (eve, ann),
         )
     assert (await api.read(f"/v1/customers/{ann}"))["traits"]["email"] is None
+
+
+async def run(tidings_up: TidingsUp, *arguments: str, **settings: str) -> str:
+    """Run a command beside everything else; what it says."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        tidings(*arguments),
+        env=tidings_up.environment | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return str(done.stdout)
+
+
+async def test_a_rewrap_while_everything_runs_loses_nothing(
+    api: Api, tidings_up: TidingsUp
+) -> None:
+    file = tidings_up.data_dir / "master-key"
+    before, ann, boris = file.read_text(), a_customer(), a_customer()
+    await tell(api, ann)
+    assert "data keys under a new master key" in await run(tidings_up, "keys", "rewrap")
+    assert before.strip() not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    for _ in range(2):  # by whichever worker
+        position = await tell(api, boris)
+    for customer_id in (ann, boris):
+        profile = await api.read(f"/v1/customers/{customer_id}?min_position={position}")
+        assert profile["traits"]["email"] == EMAIL
+
+
+async def test_plaintext_of_a_field_that_is_declared_sensitive_later_is_redacted(
+    api: Api, tidings_up: TidingsUp
+) -> None:
+    ann, size = a_customer(), f"size-{secrets.token_hex(8)}"
+    event = {"type": "Measured", "customer_id": ann, "data": {"shoe_size": size, "n": 1}}
+    [outcome] = await api.record(event)
+    declared = {"TIDINGS_SENSITIVE_FIELDS": "email shoe_size"}
+    said = await run(tidings_up, "redact", **declared)
+    assert "of 1 events" in said
+    assert "tidings rebuild timeline --accept-differences" in said
+    assert "of 0 events" in await run(tidings_up, "redact", **declared)
+    server = find_running(tidings_up.data_dir)
+    assert server
+    with psycopg.connect(server, options="-c search_path=tidings") as connection:
+        query = "SELECT data::text FROM events WHERE position = %s"
+        [(stored,)] = connection.execute(query, (outcome["position"],)).fetchall()
+    assert size not in stored
+    stream = await api.read(f"/v1/streams/activity-{ann}")
+    assert stream["items"][0]["data"] == event["data"]
