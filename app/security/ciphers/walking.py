@@ -12,6 +12,7 @@ from app.kernel.sensitive import Names
 NULL = Raw(b"null")
 
 _RESERVED = f'"{RESERVED_PREFIX}"'.encode()
+_CONTAINERS = (b"{", b"[")
 _object = msgspec.json.Decoder(dict[str, Raw])
 _array = msgspec.json.Decoder(list[Raw])
 _sealed = msgspec.json.Decoder(SealedValue)
@@ -41,7 +42,8 @@ def with_sealed(json: Raw, names: Names, seal: Change) -> Raw:
 
     A null stays: it says that there is nothing. So does what is sealed already.
     """
-    if not names.may_occur_in(bytes(json)):
+    text = bytes(json)
+    if not text.startswith(_CONTAINERS) or not names.may_occur_in(text):
         return json
 
     def change(name: str, value: Raw) -> Raw:

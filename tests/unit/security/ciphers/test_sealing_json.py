@@ -73,6 +73,11 @@ def test_no_way_of_writing_a_name_gets_around_it(text: bytes) -> None:
     assert b"secret-1" not in sealed(text)
 
 
+def test_no_white_space_gets_around_it() -> None:
+    document = {"a": [{"b": {"email": "secret-1", "x": [[{"phone": "secret-2"}]]}}]}
+    assert b"secret" not in sealed(json.dumps(document, indent="\t \r").encode())
+
+
 def test_what_is_not_sensitive_stays_byte_for_byte() -> None:
     text = b'{"price":1.10,"emails":2,"big":123456789012345678901234567890,"email":null}'
     assert sealed(text) == text
