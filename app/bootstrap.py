@@ -7,11 +7,13 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import NamedTuple
 
+from psycopg_pool import AsyncConnectionPool
+
 from app.catalogue import CATALOGUE, UPCASTERS
 from app.eventstore.acts import Acts
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.codec import Codec
-from app.eventstore.database import Database
+from app.eventstore.database import Connection, Database
 from app.eventstore.execute import Executor
 from app.eventstore.parking import ParkedKey
 from app.eventstore.postgres import PostgresEventStore, opened_store
@@ -25,8 +27,11 @@ from app.http.health import HealthCheck
 from app.http.load import Load
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
+from app.kernel.declared import DeclaredTypes
 from app.kernel.errors import ReadModelBehind
 from app.kernel.event import Metadata
+from app.kernel.sensitive import SensitiveFields
+from app.master_key import next_master_keys, read_master_keys, retire_master_keys
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.event_types.declared import EventTypes, followed_event_types
@@ -46,6 +51,12 @@ from app.modules.operations.events import (
 )
 from app.secret import read_secret
 from app.security.authentication import Authentication
+from app.security.ciphers.data_keys import DataKeys
+from app.security.ciphers.disclosure import Disclosure
+from app.security.ciphers.master_key import MasterKeys
+from app.security.ciphers.redaction import OnRedaction, Redaction
+from app.security.ciphers.rewrap import rewrap
+from app.security.ciphers.sealing import Sealing
 from app.security.commands import Commands
 from app.security.customer_tokens import CustomerTokens
 from app.security.keys import Keys
@@ -130,6 +141,8 @@ async def opened_api(
     ):
         past = PastModels(_log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
+        data_keys = data_keys_of(settings, store.pool)
+        await data_keys.begin()
         limits = SharedLimits(
             requests_per_s=settings.max_requests_per_s, events_per_s=settings.max_events_per_s
         )
@@ -140,6 +153,7 @@ async def opened_api(
             yield _api(
                 settings,
                 store,
+                data_keys=data_keys,
                 uses=uses,
                 openid_tokens=openid_tokens,
                 limits=limits,
@@ -192,6 +206,7 @@ def _api(
     settings: Settings,
     store: PostgresEventStore,
     *,
+    data_keys: DataKeys,
     uses: KeyUses,
     openid_tokens: OpenIdTokens | None,
     limits: SharedLimits,
@@ -204,7 +219,9 @@ def _api(
 ) -> App:
     secret = read_secret(settings)
     identities = Identities(store.pool, secret)
-    executor = Executor(store, Codec(CATALOGUE))
+    fields = sensitive_fields_of(settings, event_types)
+    sealing, disclosure = Sealing(data_keys, fields), Disclosure(data_keys)
+    executor = Executor(store, Codec(CATALOGUE), sealing)
     commands = Commands(executor, secret)
     keys = _keys(settings, store, executor, uses)
     customer_tokens = CustomerTokens(
@@ -224,8 +241,8 @@ def _api(
         store.pool,
         metrics.counter("tidings_events_quarantined_total", "Events that did not fit their type."),
     )
-    replay = Replay(store, quarantine, event_types, Codec(CATALOGUE))
-    events = EventsEndpoint(store, intake, quarantine)
+    replay = Replay(store, quarantine, event_types, Codec(CATALOGUE), disclosure.opened)
+    events = EventsEndpoint(store, intake, quarantine, sealing.appends)
     customers = Customers(reading.models)
     timelines = Timelines(reading.models, CATALOGUE, UPCASTERS, event_types)
     live = LiveTimelines(
@@ -234,14 +251,15 @@ def _api(
     return create_app(
         [
             *event_routes(events),
-            *log_routes(store),
+            *log_routes(store, disclosure),
             *event_type_routes(commands, event_types, CATALOGUE),
-            *quarantine_routes(quarantine, replay),
+            *quarantine_routes(quarantine, replay, disclosure),
+            *log_routes(store, disclosure),
             *customer_routes(commands, identities),
-            *customer_query_routes(customers, identities, past),
-            *timeline_routes(timelines, past),
-            *diff_routes(Diffs(past, customers, timelines)),
-            *live_timeline_routes(live, closing),
+            *customer_query_routes(customers, identities, past, disclosure, fields.everywhere),
+            *timeline_routes(timelines, past, disclosure),
+            *diff_routes(Diffs(past, customers, timelines), disclosure),
+            *live_timeline_routes(live, closing, disclosure),
             *visit_routes(Visits(reading.models)),
             *activity_count_routes(ActivityCounts(reading.models)),
             *projection_routes(projections),
@@ -279,6 +297,55 @@ def _edge(settings: Settings) -> Edge:
         origins=listed(settings.cors_origins),
         hsts_max_age_s=settings.hsts_max_age_s,
     )
+
+
+def data_keys_of(settings: Settings, pool: AsyncConnectionPool[Connection]) -> DataKeys:
+    """The customers' data keys, under the settings' master key; raises `InvalidInput` for it."""
+    masters = MasterKeys(lambda: read_master_keys(settings))
+    return DataKeys(pool, masters, settings.schema)
+
+
+def sensitive_fields_of(settings: Settings, declared: DeclaredTypes) -> SensitiveFields:
+    """The names of sensitive fields, those that types of events declare among them."""
+    return SensitiveFields(settings.sensitive_fields.split(), declared.sensitive_fields)
+
+
+@asynccontextmanager
+async def opened_sealing(
+    settings: Settings, database: Database, declared: DeclaredTypes
+) -> AsyncIterator[Sealing]:
+    """What seals, for the time of the block; for what appends without the API."""
+    async with database.pool(max_size=1) as pool:
+        data_keys = data_keys_of(settings, pool)
+        await data_keys.begin()
+        yield Sealing(data_keys, sensitive_fields_of(settings, declared))
+
+
+async def rewrap_data_keys(settings: Settings, database: Database) -> int:
+    """Wrap the data keys under a new master key, and destroy the old one; how many there were.
+
+    Raises `InvalidInput` where the settings give no new one, and `WrongMasterKey`.
+    """
+    next_master_keys(settings)
+    masters = MasterKeys(lambda: read_master_keys(settings))
+    async with database.pool(max_size=1) as pool:
+        rewrapped = await rewrap(pool, masters, settings.schema)
+    retire_master_keys(settings)
+    return rewrapped
+
+
+async def redact_events(
+    settings: Settings, database: Database, metadata: Metadata, on_progress: OnRedaction
+) -> int:
+    """Seal what was recorded in plaintext; see `app.security.ciphers.redaction`."""
+    poll_interval = timedelta(milliseconds=settings.poll_interval_ms)
+    async with opened_store(database, poll_interval=poll_interval, max_pool_size=2) as store:
+        data_keys = data_keys_of(settings, store.pool)
+        await data_keys.begin()
+        async with followed_event_types(store, Codec(CATALOGUE)) as declared:
+            fields = sensitive_fields_of(settings, declared)
+            redaction = Redaction(store, data_keys, CATALOGUE, fields)
+            return await redaction.run(metadata, on_progress)
 
 
 def _keys(settings: Settings, store: PostgresEventStore, executor: Executor, uses: KeyUses) -> Keys:

@@ -12,6 +12,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from app.kernel.errors import InvalidInput
+from app.kernel.sensitive import DEFAULT_SENSITIVE_FIELDS
 
 PREFIX = "TIDINGS_"
 
@@ -56,6 +57,28 @@ class Settings(Struct, frozen=True, kw_only=True):
             "file `secret` in the data directory, made on first use."
         ),
     ] = None
+    master_key: Annotated[
+        str | None,
+        Meta(
+            description="The master key that customers' data keys are wrapped under: 32 bytes in "
+            "hexadecimal or Base64; for a rewrap, the old and the new one with a comma in between. "
+            "Unset: a file of master keys."
+        ),
+    ] = None
+    master_key_file: Annotated[
+        Path | None,
+        Meta(
+            description="The file of master keys. Unset: `master-key` in the data directory. Made "
+            "on first use."
+        ),
+    ] = None
+    sensitive_fields: Annotated[
+        str,
+        Meta(
+            description="The names of the fields of events, and of traits, that are sealed under "
+            "their customer's key."
+        ),
+    ] = " ".join(DEFAULT_SENSITIVE_FIELDS)
     environment: Annotated[
         str,
         Meta(

@@ -24,6 +24,7 @@ COMMANDS = {
     "keys": "keys",
     "projections": "projections",
     "rebuild": "rebuild",
+    "redact": "redact",
     "import": "import_events",
     "simulate": "simulate",
 }

@@ -11,9 +11,10 @@ from typing import Any
 import rich_click as click
 import uvloop
 
+from app.bootstrap import opened_sealing
 from app.catalogue import CATALOGUE
 from app.cli.import_progress import ImportProgress
-from app.cli.options import LOGS, STORE, settings_of, settings_options
+from app.cli.options import LOGS, SEALING, STORE, settings_of, settings_options
 from app.eventstore.codec import Codec
 from app.eventstore.postgres import opened_store
 from app.kernel.clock import system_clock
@@ -73,7 +74,7 @@ _POLL_INTERVAL = timedelta(seconds=1)  # nothing here follows the log
     help="Whose ids these are: an id, or a row without one, is recorded once a source. Files whose "
     "equal rows are different events need sources of their own; `default` is the API's.",
 )
-@settings_options(*STORE, "secret", *LOGS)
+@settings_options(*STORE, "secret", *SEALING, *LOGS)
 def command(
     file: str,
     *,
@@ -138,6 +139,7 @@ async def _import(
                 async with (
                     opened_store(database, poll_interval=_POLL_INTERVAL, max_pool_size=2) as store,
                     followed_event_types(store, Codec(CATALOGUE)) as event_types,
+                    opened_sealing(settings, database, event_types) as sealing,
                 ):
                     running = Import(
                         store.appender,
@@ -146,6 +148,7 @@ async def _import(
                         columns,
                         on_bad_row=progress.show_bad_row,
                         on_progress=progress.show,
+                        seal=sealing.appends,
                     )
                     await running.run(_chained(first, batches))
     except ReadingStopped:

@@ -1,4 +1,4 @@
-"""``tidings keys create | list | rotate | revoke``."""
+"""``tidings keys create | list | rotate | revoke | rewrap``."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ import uvloop
 from rich.markup import escape
 from rich.table import Table
 
-from app.bootstrap import opened_keys
+from app.bootstrap import opened_keys, rewrap_data_keys
 from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options
@@ -50,7 +50,7 @@ _EXPIRES = click.option(
 
 @click.group
 def command() -> None:
-    """Make, list, rotate and revoke API keys.
+    """Make, list, rotate and revoke API keys; and rewrap the data keys of customers.
 
     A key is shown once, when it is made; the store keeps a keyed digest of it. Its NAME is whose
     key it is: senders' ids and idempotency keys belong to the name, so a rotated key goes on where
@@ -109,6 +109,23 @@ def revoke(key_id: str, **options: Any) -> None:
     """End the key with the id KEY_ID; it lets nobody in any more within five seconds."""
     _with_keys(options, lambda keys: keys.revoke(key_id, acting()))
     console.print(f"Revoked {escape(key_id)}.")
+
+
+@command.command
+@settings_options(*STORE, "master_key", "master_key_file")
+def rewrap(**options: Any) -> None:
+    """Wrap all customers' data keys under a new master key, and destroy the old one.
+
+    Whoever was erased before is then unreadable in backups, too. Everything goes on meanwhile; the
+    file of master keys holds both keys until it is done, and an interrupted rewrap goes on when it
+    is begun again. Of a master key in the settings, both are given: old,new.
+    """
+    settings = settings_of(options)
+    with running_database(settings, migrated=True) as database:
+        rewrapped = uvloop.run(rewrap_data_keys(settings, database))
+    console.print(f"Wrapped {rewrapped:,} data keys under a new master key.")
+    if settings.master_key is not None:
+        console.print("TIDINGS_MASTER_KEY is to hold the new one alone from now on.")
 
 
 def _with_keys(options: dict[str, Any], work: Callable[[Keys], Awaitable[T]]) -> T:

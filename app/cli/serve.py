@@ -17,7 +17,7 @@ import uvicorn
 import uvloop
 
 from app.bootstrap import opened_api
-from app.cli.options import EDGE, LOGS, OPENID, STORE, settings_of, settings_options
+from app.cli.options import EDGE, LOGS, OPENID, SEALING, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.http.asgi import App
 from app.http.metrics import SHARED_DIRECTORY_VARIABLE
@@ -44,6 +44,7 @@ OURS = (sys.executable, "-P", "-m", "app")
     *STORE,
     "read_database_url",
     "secret",
+    *SEALING,
     "environment",
     *OPENID,
     "host",

@@ -19,12 +19,13 @@ from rich.console import Console
 
 from app.bootstrap import PROJECTION_NAMES, opened_keys
 from app.cli.acting import acting
-from app.cli.options import EDGE, LOGS, OPENID, STORE, settings_of, settings_options
+from app.cli.options import EDGE, LOGS, OPENID, SEALING, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
 from app.kernel.principal import EVERYTHING
 from app.logs import configure_logs
+from app.master_key import read_master_keys
 from app.migrate import upgrade
 from app.running import database_of
 from app.secret import read_secret
@@ -40,6 +41,7 @@ FIRST_KEY_NAME = "default"
     *STORE,
     "read_database_url",
     "secret",
+    *SEALING,
     "environment",
     *OPENID,
     "host",
@@ -69,6 +71,7 @@ def command(**options: Any) -> None:
             check_server_of(database)
             upgrade(database)
         read_secret(settings)  # made once, before several processes want it
+        read_master_keys(settings)
         sockets = listen(settings.host, settings.port, settings.workers)
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix="tidings-metrics-")))
         url = _url(sockets[0])

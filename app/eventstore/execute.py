@@ -9,7 +9,7 @@ processes can win a race against them.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from app.eventstore.codec import Codec, encode_metadata
 from app.eventstore.port import Append, AppendedEvent, EventStore, StreamAppend
+from app.kernel.cipher import CommandSealing
 from app.kernel.decider import Decider
 from app.kernel.errors import Contention, IdempotencyConflict, Refused, WrongExpectedVersion
 from app.kernel.event import Event, Metadata, NewEvent, RecordedEvent
@@ -79,8 +80,15 @@ class _Folded(Struct, frozen=True):
 class Executor:
     """Runs commands against an event store."""
 
-    def __init__(self, store: EventStore, codec: Codec) -> None:
-        """Take the store and the codec of the modules' events."""
+    def __init__(
+        self, store: EventStore, codec: Codec, sealing: CommandSealing | None = None
+    ) -> None:
+        """Take the store, the codec of the modules' events, and what seals sensitive fields.
+
+        Deciders are given sealed commands, as their streams hold sealed events: what they compare
+        are digests.
+        """
+        self._sealing = sealing
         self._store = store
         self._codec = codec
         self._cache: OrderedDict[str, _Folded] = OrderedDict()
@@ -104,6 +112,8 @@ class Executor:
         streams = sorted(step.stream for step in steps)
         if len(set(streams)) < len(streams):
             raise ValueError(f"two steps are for one stream: {streams}")
+        if self._sealing is not None:
+            steps = tuple([await _sealed(step, self._sealing) for step in steps])
         held: list[asyncio.Lock] = []
         try:
             for stream in streams:
@@ -265,6 +275,11 @@ class Executor:
         self._cache.move_to_end(stream)
         if len(self._cache) > MAX_CACHED_STREAMS:
             self._cache.popitem(last=False)
+
+
+async def _sealed(step: Step[Any], sealing: CommandSealing) -> Step[Any]:
+    command = await sealing.command(step.customer_id, step.command)
+    return step if command is step.command else replace(step, command=command)
 
 
 class _LostRace(Exception):

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from app.eventstore.port import EventStore
-from app.http.access import requires
+from app.eventstore.seeing import seen
+from app.http.access import principal_of, requires
 from app.http.parameters import OptionalPosition
+from app.kernel.cipher import Discloses
 from app.kernel.errors import InvalidInput, NotFound, PositionBeyondHead
 from app.kernel.event import RecordedEvent
 
@@ -42,11 +44,17 @@ async def check_recorded(store: EventStore, min_position: int | None) -> None:
         )
 
 
-def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
+def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler]:
     """``GET /v1/events`` and ``GET /v1/streams/{stream}``."""
+
+    async def told(
+        request: Request[Any, Any, Any], events: Sequence[RecordedEvent]
+    ) -> Sequence[RecordedEvent]:
+        return await seen(events, discloses.to(principal_of(request.scope)))
 
     @get("/v1/events", opt=requires("events:read"), tags=["Events"], summary="Read the log")
     async def read_events(
+        request: Request[Any, Any, Any],
         after: OptionalPosition = None,
         limit: Limit = 100,
         min_position: OptionalPosition = None,
@@ -55,7 +63,8 @@ def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
         await check_recorded(store, min_position)
         events = await store.read_log(after=after or 0, limit=limit)
         more = len(events) == limit
-        return EventPage(events, str(events[-1].position) if more else None)
+        cursor = str(events[-1].position) if more else None
+        return EventPage(await told(request, events), cursor)
 
     @get(
         "/v1/streams/{stream:str}",
@@ -64,6 +73,7 @@ def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
         summary="Read a stream",
     )
     async def read_stream(
+        request: Request[Any, Any, Any],
         stream: FromPath[str],
         cursor: FromQuery[str | None] = None,
         limit: Limit = 100,
@@ -76,7 +86,8 @@ def log_routes(store: EventStore) -> list[HTTPRouteHandler]:
         if not events and not after_version:
             raise NotFound(f"there is no stream {stream!r}")
         more = len(events) == limit
-        return EventPage(events, str(events[-1].version) if more else None)
+        next_cursor = str(events[-1].version) if more else None
+        return EventPage(await told(request, events), next_cursor)
 
     return [read_events, read_stream]
 

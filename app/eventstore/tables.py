@@ -126,6 +126,29 @@ quarantine = Table(
     Index(None, "customer_id"),
 )
 
+# One key a customer, wrapped under the master key of an epoch. A key that was destroyed leaves its
+# row, so that nobody makes another one.
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("customer_id", Text(collation="C"), primary_key=True),
+    Column("epoch", Text(collation="C"), nullable=False),
+    Column("wrapped", LargeBinary),
+    Column("destroyed_at", DateTime(timezone=True)),
+    CheckConstraint("(wrapped IS NULL) = (destroyed_at IS NOT NULL)", name="destroyed"),
+    Index(None, "epoch", "customer_id"),
+    Index(None, "destroyed_at"),
+)
+
+# The epoch whose master key wraps new data keys.
+key_epoch = Table(
+    "key_epoch",
+    metadata,
+    Column("epoch", Text(collation="C"), nullable=False),
+    Column("one_row", Boolean, primary_key=True, server_default=text("true")),
+    CheckConstraint("one_row", name="one_row"),
+)
+
 # When each API key was last used, to some seconds: too often changed to be an event.
 api_key_uses = Table(
     "api_key_uses",

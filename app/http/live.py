@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -39,6 +39,18 @@ _HEARTBEAT_COMMENT = b": still here\n\n"
 _log = structlog.get_logger("tidings.live")
 
 
+class Told(Protocol):
+    """What may wait for a client."""
+
+    @property
+    def data(self) -> bytes:
+        """Of as many bytes as it takes while it waits."""
+        ...
+
+
+E = TypeVar("E", bound=Told)
+
+
 class LiveEvent(Struct, frozen=True):
     """An event on its way to a client."""
 
@@ -63,7 +75,7 @@ def last_event_id(scope: AnyScope) -> int | None:
     return position
 
 
-class Subscription:
+class Subscription(Generic[E]):
     """What one client is still to be sent: a bounded queue that batches are taken from.
 
     One task offers, one iterates, in one event loop. When more waits than is allowed, the
@@ -74,12 +86,12 @@ class Subscription:
     def __init__(self, *, max_waiting_events: int = MAX_WAITING_EVENTS) -> None:
         """Begin with nothing waiting."""
         self._max_waiting_events = max_waiting_events
-        self._waiting: deque[LiveEvent] = deque()
+        self._waiting: deque[E] = deque()
         self._waiting_bytes = 0
         self._changed = asyncio.Event()
         self.is_closed = False
 
-    def offer(self, events: Sequence[LiveEvent]) -> bool:
+    def offer(self, events: Sequence[E]) -> bool:
         """Let events wait for the client; False when the subscription has ended."""
         size_bytes = sum(len(event.data) for event in events)
         is_too_much = self._waiting_bytes and self._waiting_bytes + size_bytes > MAX_WAITING_BYTES
@@ -98,11 +110,11 @@ class Subscription:
         self._waiting.clear()
         self._changed.set()
 
-    def __aiter__(self) -> AsyncIterator[Sequence[LiveEvent]]:
+    def __aiter__(self) -> AsyncIterator[Sequence[E]]:
         """Everything that waits, batch after batch."""
         return self
 
-    async def __anext__(self) -> Sequence[LiveEvent]:
+    async def __anext__(self) -> Sequence[E]:
         """The next batch, as soon as there is one."""
         while not self._waiting and not self.is_closed:
             self._changed.clear()

@@ -1,4 +1,4 @@
-"""What happens to API keys. Of a key itself, events hold a keyed digest and no more."""
+"""What happens to API keys, of which events hold a keyed digest alone; and redactions."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -28,5 +28,24 @@ class ApiKeyRevoked(Event, frozen=True):
     is_administrative: ClassVar[bool] = True
 
 
-REGISTERED = (ApiKeyCreated, ApiKeyRevoked)
+class RedactionBegun(Event, frozen=True):
+    """Somebody begins to seal what was recorded in plaintext."""
+
+    tag: ClassVar[str] = "tidings.redaction_begun"
+    title: ClassVar[str] = "Began a redaction"
+
+    fields: tuple[str, ...]
+    """The names that are sensitive everywhere; event types may declare more."""
+
+
+class RedactionDone(Event, frozen=True):
+    """The log that there was when it began holds no plaintext of sensitive fields any more."""
+
+    tag: ClassVar[str] = "tidings.redacted"
+    title: ClassVar[str] = "Redacted {events} events"
+
+    events: int
+
+
+REGISTERED = (ApiKeyCreated, ApiKeyRevoked, RedactionBegun, RedactionDone)
 """The event types of this package, for the catalogue."""

@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """None was used yet."""
+    """No API key was used yet, and nobody has a data key."""
     op.create_table(
         "api_key_uses",
         sa.Column("key_id", sa.Text(collation="C"), nullable=False),
@@ -42,10 +42,38 @@ def upgrade() -> None:
     )
     op.create_index("quarantine_type_number_idx", "quarantine", ["type", "number"])
     op.create_index("quarantine_customer_id_idx", "quarantine", ["customer_id"])
+    _make_data_keys()
+
+
+def _make_data_keys() -> None:
+    op.create_table(
+        "data_keys",
+        sa.Column("customer_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("epoch", sa.Text(collation="C"), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary),
+        sa.Column("destroyed_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("customer_id", name="data_keys_pkey"),
+        sa.CheckConstraint(
+            "(wrapped IS NULL) = (destroyed_at IS NOT NULL)", name=op.f("data_keys_destroyed_check")
+        ),
+    )
+    op.create_index("data_keys_epoch_customer_id_idx", "data_keys", ["epoch", "customer_id"])
+    op.create_index("data_keys_destroyed_at_idx", "data_keys", ["destroyed_at"])
+    op.create_table(
+        "key_epoch",
+        sa.Column("epoch", sa.Text(collation="C"), nullable=False),
+        sa.Column("one_row", sa.Boolean, server_default=sa.text("true")),
+        sa.PrimaryKeyConstraint("one_row", name="key_epoch_pkey"),
+        sa.CheckConstraint("one_row", name=op.f("key_epoch_one_row_check")),
+    )
 
 
 def downgrade() -> None:
-    """Forget when keys were used, what is asked for at the moment, and what is quarantined."""
+    """Forget what is quarantined, and every data key: what they have sealed is lost."""
+    op.drop_table("key_epoch")
+    op.drop_table("data_keys")
+    for function in ("redact_events(jsonb)", "only_sealed(jsonb, jsonb)"):
+        op.execute(f"DROP FUNCTION {function}")
     op.drop_table("quarantine")
     op.drop_table("limit_demands")
     op.drop_table("api_key_uses")

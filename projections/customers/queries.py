@@ -8,9 +8,11 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import replace
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.eventstore.tables import identities as identity_values
+from app.kernel.cipher import View, as_stored
 from app.kernel.errors import NotFound
 from app.modules.customers.events import IdentityKind
 from projections.as_of import Past
@@ -73,9 +75,14 @@ class Customers:
         self._models = models
 
     async def one(
-        self, customer_id: str, *, min_position: int | None = None, as_of: Past | None = None
+        self,
+        customer_id: str,
+        *,
+        min_position: int | None = None,
+        as_of: Past | None = None,
+        view: View = as_stored,
     ) -> Customer:
-        """The customer, now or `as_of` then, or `NotFound`.
+        """The customer, now or `as_of` then, as the view has it, or `NotFound`.
 
         Raises what `ReadModels.rows` or `Past.rows` raises.
         """
@@ -86,7 +93,8 @@ class Customers:
             rows = await as_of.rows(CUSTOMERS, _one, values, people=_visitors)
         if not rows:
             raise NotFound(f"there is no customer {customer_id!r}")
-        return _customer(rows[0])
+        [customer] = await _seen([_customer(rows[0])], view)
+        return customer
 
     async def page(
         self,
@@ -95,8 +103,9 @@ class Customers:
         limit: int,
         cursor: str | None = None,
         min_position: int | None = None,
+        view: View = as_stored,
     ) -> CustomerPage:
-        """Those that the search finds, in its order.
+        """Those that the search finds, in its order, as the view has them.
 
         Raises `InvalidInput` for a cursor that is none, and what `ReadModels.rows` raises.
         """
@@ -112,7 +121,7 @@ class Customers:
             {**values, "limit": limit + 1},
             min_position=min_position,
         )
-        customers = [_customer(row) for row in rows[:limit]]
+        customers = await _seen([_customer(row) for row in rows[:limit]], view)
         if len(rows) <= limit:
             return CustomerPage(customers, None)
         value, customer_id, *_ = rows[limit - 1]
@@ -129,6 +138,14 @@ def _customer(row: AnyRow) -> Customer:
     details = (Raw(traits.encode()), _consents.decode(consents), _identities.decode(identities))
     fields = (*profile, *details, stale)
     return Customer(*fields)
+
+
+async def _seen(customers: Sequence[Customer], view: View) -> list[Customer]:
+    """The customers with what is sealed in their traits opened, or masked."""
+    traits = await view([(customer.customer_id, customer.traits) for customer in customers])
+    return [
+        replace(customer, traits=seen) for customer, seen in zip(customers, traits, strict=True)
+    ]
 
 
 @compiled

@@ -1,16 +1,18 @@
 """``GET /v1/customers`` and ``GET /v1/customers/{customer_id}``."""
 
-from typing import Annotated, Protocol, get_args
+from typing import Annotated, Any, Protocol, get_args
 from uuid import UUID
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from app.http.access import requires
+from app.http.access import principal_of, requires
 from app.http.conditional import etag
+from app.kernel.cipher import Discloses
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import MAX_ID_CHARACTERS, check_id
+from app.kernel.sensitive import Names
 from app.modules.customers.events import IdentityKind
 from projections.as_of import PastModels
 from projections.customers.queries import Customer, CustomerPage, Customers
@@ -61,7 +63,11 @@ class IdentityFinder(Protocol):
 
 
 def customer_query_routes(
-    customers: Customers, identities: IdentityFinder, past: PastModels
+    customers: Customers,
+    identities: IdentityFinder,
+    past: PastModels,
+    discloses: Discloses,
+    sensitive: Names,
 ) -> list[HTTPRouteHandler]:
     """The routes of the queries of customers."""
 
@@ -72,7 +78,11 @@ def customer_query_routes(
         summary="Read a customer",
     )
     async def read_customer(
-        *, customer_id: FromPath[str], min_position: MinPosition = None, as_of: AsOf = None
+        *,
+        request: Request[Any, Any, Any],
+        customer_id: FromPath[str],
+        min_position: MinPosition = None,
+        as_of: AsOf = None,
     ) -> Response[Customer]:
         """A customer as it is now. The `ETag` is what a command's `If-Match` expects.
 
@@ -80,13 +90,17 @@ def customer_query_routes(
         """
         check_id(customer_id, field="customer_id")
         then = await past_of(past, customer_id, as_of, min_position)
-        customer = await customers.one(customer_id, min_position=min_position, as_of=then)
+        view = discloses.to(principal_of(request.scope))
+        customer = await customers.one(
+            customer_id, min_position=min_position, as_of=then, view=view
+        )
         headers = {"ETag": etag(customer.version)} if then is None else {}
         return Response(customer, headers=headers)
 
     @get("/v1/customers", opt=requires("customers:read"), tags=_TAGS, summary="Find customers")
     async def find_customers(
         *,
+        request: Request[Any, Any, Any],
         id_prefix: IdPrefix = None,
         identity: IdentityParameter = None,
         trait: Trait = None,
@@ -97,10 +111,21 @@ def customer_query_routes(
     ) -> CustomerPage:
         """Customers by the beginning of their ids, by an identity, or by a trait; else all.
 
-        Listed by id, or by the trait's value and then by id.
+        Listed by id, or by the trait's value and then by id. A sensitive trait is sealed, so that
+        nobody is found by it.
         """
+        if trait is not None and trait in sensitive:
+            raise InvalidInput(
+                f"{trait} is sensitive, and sealed: look by identity instead", field="trait"
+            )
         search = await _search(identities, id_prefix, identity, trait, starts_with)
-        return await customers.page(search, limit=limit, cursor=cursor, min_position=min_position)
+        return await customers.page(
+            search,
+            limit=limit,
+            cursor=cursor,
+            min_position=min_position,
+            view=discloses.to(principal_of(request.scope)),
+        )
 
     return [find_customers, read_customer]
 

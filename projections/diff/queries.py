@@ -7,10 +7,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from app.kernel.cipher import View, as_stored
 from app.kernel.errors import InvalidInput, NotFound
 from projections.as_of import Moment, Past, PastModels
 from projections.customers.queries import Customer, Customers
-from projections.diff.changes import Change, changes_between
+from projections.diff.changes import Change, changes_between, seen_changes
 from projections.timeline.queries import TimelineEntry, TimelineFilter, Timelines
 
 MAX_ENTRIES = 200
@@ -42,8 +43,10 @@ class Diffs:
         self._customers = customers
         self._timelines = timelines
 
-    async def between(self, customer_id: str, since: Moment, until: Moment) -> Diff:
-        """What changed behind the one moment up to the other.
+    async def between(
+        self, customer_id: str, since: Moment, until: Moment, *, view: View = as_stored
+    ) -> Diff:
+        """What changed behind the one moment up to the other, as the view has it.
 
         Raises `InvalidInput` when they are not in this order, `NotFound` when nobody was there at
         the later, and what `PastModels.of` and `Past.rows` raise.
@@ -58,11 +61,13 @@ class Diffs:
             only=TimelineFilter(after=before.position),
             limit=MAX_ENTRIES,
             as_of=after,
+            view=view,
         )
+        changes = changes_between(await self._known(customer_id, before), customer)
         return Diff(
             before.position,
             after.position,
-            changes_between(await self._known(customer_id, before), customer),
+            await seen_changes(customer_id, changes, view),
             page.items,
             page.next_cursor is not None,
             customer.stale or page.stale,

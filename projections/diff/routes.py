@@ -1,12 +1,13 @@
 """``GET /v1/customers/{customer_id}/diff``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from app.http.access import requires
+from app.http.access import principal_of, requires
+from app.kernel.cipher import Discloses
 from app.kernel.ids import check_id
 from projections.diff.queries import Diff, Diffs
 from projections.parameters import moment
@@ -22,7 +23,7 @@ From = Annotated[
 To = Annotated[str, QueryParameter(name="to", description="The same; not earlier than `from`.")]
 
 
-def diff_routes(diffs: Diffs) -> list[HTTPRouteHandler]:
+def diff_routes(diffs: Diffs, discloses: Discloses) -> list[HTTPRouteHandler]:
     """The route of the query."""
 
     @get(
@@ -31,7 +32,9 @@ def diff_routes(diffs: Diffs) -> list[HTTPRouteHandler]:
         tags=["Customers"],
         summary="Compare a customer",
     )
-    async def compare_customer(*, customer_id: FromPath[str], from_: From, to: To) -> Diff:
+    async def compare_customer(
+        *, request: Request[Any, Any, Any], customer_id: FromPath[str], from_: From, to: To
+    ) -> Diff:
         """What changed of a customer between two moments, and what was recorded meanwhile.
 
         A change has no `before` where there was nothing, and no `after` where there is nothing any
@@ -41,6 +44,7 @@ def diff_routes(diffs: Diffs) -> list[HTTPRouteHandler]:
             check_id(customer_id, field="customer_id"),
             moment(from_, field="from"),
             moment(to, field="to"),
+            view=discloses.to(principal_of(request.scope)),
         )
 
     return [compare_customer]

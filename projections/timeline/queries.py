@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from msgspec import Meta, Raw, Struct
 from msgspec.structs import asdict, astuple
 
+from app.eventstore.seeing import seen
 from app.eventstore.tables import identities
 from app.eventstore.upcasting import UpcastColumns, Upcaster, upcast_columns
+from app.kernel.cipher import View, as_stored
 from app.kernel.declared import NOTHING_DECLARED, DeclaredTypes
 from app.kernel.event import ACTIVITY, EventCatalogue, RecordedEvent, kind_of
 from projections.as_of import Past
@@ -86,11 +88,12 @@ class Timelines:
         cursor: str | None = None,
         min_position: int | None = None,
         as_of: Past | None = None,
+        view: View = as_stored,
     ) -> TimelinePage:
         """Entries by when they happened, then by position, newest first; none for nobody.
 
-        `as_of`: those that were there then. Raises `InvalidInput` for a cursor that is none, and
-        what `ReadModels.rows` or `Past.rows` raises.
+        `as_of`: those that were there then; `view`: as who asks may see them. Raises
+        `InvalidInput` for a cursor that is none, and what `ReadModels.rows` or `Past.rows` raises.
         """
         values = {name: value for name, value in asdict(only).items() if value is not None}
         shape, scope = frozenset(values), (TIMELINE.name, customer_id)
@@ -109,7 +112,8 @@ class Timelines:
         else:
             rows = await as_of.rows(TIMELINE, query, values, people=_ids)
         stale = bool(rows[0][-1])
-        entries = [self._entry(row) for row in rows[:limit] if row[0] is not None]
+        events = [_event(row) for row in rows[:limit] if row[0] is not None]
+        entries = await self.entries_of(events, view)
         if len(rows) <= limit:
             return TimelinePage(entries, None, stale)
         last = entries[-1]
@@ -124,8 +128,13 @@ class Timelines:
         )
         return [row[0] for row in rows]
 
-    def entry_of(self, event: RecordedEvent) -> TimelineEntry:
-        """The entry that an event of the log becomes."""
+    async def entries_of(
+        self, events: Sequence[RecordedEvent], view: View = as_stored
+    ) -> list[TimelineEntry]:
+        """The entries that events of the log become, titles included, as the view has them."""
+        return [self._entry_of(event) for event in await seen(events, view)]
+
+    def _entry_of(self, event: RecordedEvent) -> TimelineEntry:
         kind = kind_of(event.stream, event.type)
         if kind == ACTIVITY:
             template = self._event_types.title_template(event.type)
@@ -150,9 +159,10 @@ class Timelines:
             ],
         }
 
-    def _entry(self, row: AnyRow) -> TimelineEntry:
-        fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:-1])
-        return self.entry_of(RecordedEvent(*fields))
+
+def _event(row: AnyRow) -> RecordedEvent:
+    fields = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:-1])
+    return RecordedEvent(*fields)
 
 
 @compiled

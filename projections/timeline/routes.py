@@ -1,13 +1,14 @@
 """``GET /v1/customers/{customer_id}/timeline``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from app.http.access import requires
+from app.http.access import principal_of, requires
 from app.http.parameters import instant
+from app.kernel.cipher import Discloses
 from app.kernel.ids import check_id
 from projections.as_of import PastModels
 from projections.paging import DEFAULT_LIMIT
@@ -35,7 +36,9 @@ To = Annotated[
 ]
 
 
-def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHandler]:
+def timeline_routes(
+    timelines: Timelines, past: PastModels, discloses: Discloses
+) -> list[HTTPRouteHandler]:
     """The routes of the queries of a timeline."""
 
     @get(
@@ -46,6 +49,7 @@ def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHan
     )
     async def read_timeline(
         *,
+        request: Request[Any, Any, Any],
         customer_id: FromPath[str],
         event_type: EventType = None,
         kind: EventKind = None,
@@ -73,6 +77,7 @@ def timeline_routes(timelines: Timelines, past: PastModels) -> list[HTTPRouteHan
             cursor=cursor,
             min_position=min_position,
             as_of=await past_of(past, customer_id, as_of, min_position),
+            view=discloses.to(principal_of(request.scope)),
         )
 
     return [read_timeline]

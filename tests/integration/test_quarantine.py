@@ -31,6 +31,7 @@ from app.modules.interactions.quarantine_routes import quarantine_routes
 from app.modules.interactions.replay import Replay
 from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.security.commands import Commands
+from tests.fixtures.access import AsStored
 from tests.integration.conftest import on_one_server
 from tests.unit.http.asking import Answer, app_of, ask, post
 
@@ -82,7 +83,7 @@ def worker_of(store: PostgresEventStore) -> Worker:
     app = app_of(
         *event_routes(endpoint),
         *event_type_routes(commands, event_types, CATALOGUE),
-        *quarantine_routes(quarantine, replay),
+        *quarantine_routes(quarantine, replay, AsStored()),
         direct_routes={("POST", "/v1/events"): endpoint},
     )
     return Worker(store, event_types, quarantine, replay, app)

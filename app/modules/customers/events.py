@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from app.kernel.event import Event
+from app.kernel.sensitive import SensitiveByName
 
 IdentityKind = Literal["anonymous", "email", "phone", "external"]
 """What an identity is: a visitor's id, an address, a number, or an id of another system."""
@@ -16,7 +17,7 @@ class CustomerRegistered(Event, frozen=True):
     tag: ClassVar[str] = "customer.registered"
     title: ClassVar[str] = "Registered"
 
-    traits: Mapping[str, Any]
+    traits: SensitiveByName[Mapping[str, Any]]
 
 
 class CustomerTraitsChanged(Event, frozen=True):
@@ -25,7 +26,7 @@ class CustomerTraitsChanged(Event, frozen=True):
     tag: ClassVar[str] = "customer.traits_changed"
     title: ClassVar[str] = "Traits changed"
 
-    traits: Mapping[str, Any]
+    traits: SensitiveByName[Mapping[str, Any]]
 
 
 class ConsentRecorded(Event, frozen=True):

@@ -13,6 +13,7 @@ from app.modules.interactions.input_file import BrokenInput, ReadingStopped
 from app.modules.interactions.quarantine import Kept, Misfit, Quarantine
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import BadRow, Batches, Row
+from app.modules.interactions.seal import Seal, sealed_misfits, unsealed
 
 MAX_GROUP_EVENTS = 250
 """A row costs the server more in a larger group, which outgrows the processor's nearer caches."""
@@ -44,6 +45,7 @@ class Import:
         *,
         on_bad_row: Callable[[BadRow], None],
         on_progress: Callable[[Outcomes], None],
+        seal: Seal = unsealed,
     ) -> None:
         """`on_progress` is called some hundred times a second, and does little."""
         self.outcomes = Outcomes()
@@ -53,6 +55,7 @@ class Import:
         self._columns = columns
         self._on_bad_row = on_bad_row
         self._on_progress = on_progress
+        self._seal = seal
         self._lines: list[int] = []
         self._group: list[Append] = []
         self._misfits: list[tuple[int, Misfit]] = []
@@ -105,13 +108,15 @@ class Import:
     async def _send(self) -> None:
         while len(self._sent) >= MAX_GROUPS_AHEAD:
             await self._settle()
-        self._sent.append((self._lines, self._appender.submit(self._group)))
+        lines, group = self._lines, self._group
         self._lines, self._group = [], []
+        self._sent.append((lines, self._appender.submit(await self._seal(group))))
 
     async def _set_aside(self) -> None:
         lines, misfits = zip(*self._misfits, strict=True)
         self._misfits = []
-        for line, answer in zip(lines, await self._quarantine.keep(misfits), strict=True):
+        sealed = await sealed_misfits(misfits, self._seal)
+        for line, answer in zip(lines, await self._quarantine.keep(sealed), strict=True):
             match answer:
                 case Kept():
                     self.outcomes.quarantined += 1

@@ -9,9 +9,11 @@ from litestar import Request, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from app.http.access import requires
+from app.http.access import principal_of, requires
 from app.http.context import metadata_of
+from app.kernel.cipher import Discloses
 from app.kernel.errors import InvalidInput
 from app.modules.interactions.quarantine import QuarantinedEvent, StoredQuarantine
 from app.modules.interactions.replay import Replay, Replayed
@@ -50,17 +52,26 @@ class ReplayWanted(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-def quarantine_routes(quarantine: StoredQuarantine, replay: Replay) -> list[HTTPRouteHandler]:
+def quarantine_routes(
+    quarantine: StoredQuarantine, replay: Replay, discloses: Discloses
+) -> list[HTTPRouteHandler]:
     """The routes of the quarantine."""
 
     @get("/v1/quarantine", opt=_ADMIN, tags=_TAGS, summary="List quarantined events")
     async def list_quarantine(
-        *, event_type: EventType = None, limit: Limit = 50, cursor: FromQuery[str | None] = None
+        *,
+        request: Request[Any, Any, Any],
+        event_type: EventType = None,
+        limit: Limit = 50,
+        cursor: FromQuery[str | None] = None,
     ) -> QuarantinePage:
         """Events that did not fit the schema of their type, in the order of receipt."""
         events = await quarantine.page(event_type, after=_number(cursor), limit=limit + 1)
         more = len(events) > limit
-        return QuarantinePage(events[:limit], str(events[limit - 1].number) if more else None)
+        view = discloses.to(principal_of(request.scope))
+        data = await view([(event.customer_id, event.data) for event in events[:limit]])
+        items = [replace(event, data=seen) for event, seen in zip(events, data, strict=False)]
+        return QuarantinePage(items, str(events[limit - 1].number) if more else None)
 
     @post(
         "/v1/quarantine/replay",

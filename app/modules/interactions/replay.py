@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 
 from app.eventstore.codec import Codec, encode_metadata
 from app.eventstore.port import Append, Appended, EventStore, StreamAppend
+from app.kernel.cipher import View, as_stored
 from app.kernel.declared import DeclaredTypes, Reason
 from app.kernel.errors import IdempotencyConflict, NotFound, StoreUnavailable
 from app.kernel.event import ACTIVITY, Event, Metadata, NewEvent
@@ -47,12 +48,14 @@ class Replay:
         quarantine: StoredQuarantine,
         event_types: DeclaredTypes,
         codec: Codec,
+        view: View = as_stored,
     ) -> None:
-        """Take the log, the quarantine, and what knows the schemas."""
+        """Take the log, the quarantine, what knows the schemas, and what opens sealed fields."""
         self._store = store
         self._quarantine = quarantine
         self._event_types = event_types
         self._codec = codec
+        self._view = view
 
     async def run(self, event_type: str | None, *, after: int, metadata: Metadata) -> Replayed:
         """Look at events after a number, at most 5,000; of a type, if one is given.
@@ -84,8 +87,9 @@ class Replay:
     async def _replay(self, page: Sequence[QuarantinedEvent], replayed: Replayed) -> None:
         misfits: dict[int, Sequence[Reason]] = {}
         fitting: list[QuarantinedEvent] = []
-        for event in page:
-            if reasons := self._event_types.reasons_against(event.type, event.data):
+        opened = await self._view([(event.customer_id, event.data) for event in page])
+        for event, data in zip(page, opened, strict=True):
+            if reasons := self._event_types.reasons_against(event.type, data):
                 misfits[event.number] = reasons
             else:
                 fitting.append(event)

@@ -27,6 +27,7 @@ from app.kernel.declared import Reason
 from app.kernel.errors import InvalidInput, StoreUnavailable
 from app.modules.interactions.incoming import EventKey, IncomingEvent, Intake, split_batch
 from app.modules.interactions.quarantine import Kept, Misfit, Quarantine
+from app.modules.interactions.seal import Seal, sealed_misfits, unsealed
 
 MAX_BATCH_EVENTS = 1_000
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -88,11 +89,16 @@ _ANSWERS = {
 class EventsEndpoint:
     """Records one event, or a batch of which each is recorded, quarantined or rejected alone."""
 
-    def __init__(self, store: EventStore, intake: Intake, quarantine: Quarantine) -> None:
-        """Take the store, what makes appends of what is sent, and where misfits are kept."""
+    def __init__(
+        self, store: EventStore, intake: Intake, quarantine: Quarantine, seal: Seal = unsealed
+    ) -> None:
+        """Take the store, what makes appends of what is sent, where misfits are kept, and what
+        seals both.
+        """
         self._store = store
         self._intake = intake
         self._quarantine = quarantine
+        self._seal = seal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, as an ASGI application."""
@@ -113,8 +119,9 @@ class EventsEndpoint:
         try:
             append = self._intake.append_of(body.strip(), metadata_of(scope), key)
         except Misfit as misfit:
-            (answer,) = await self._quarantine.keep([misfit])
+            (answer,) = await self._quarantine.keep(await sealed_misfits([misfit], self._seal))
             return _answer(answer)
+        (append,) = await self._seal([append])
         return _answer(await self._store.append(append))
 
     async def _record_batch(self, body: bytes, scope: AnyScope) -> Sequence[Outcome]:
@@ -134,10 +141,12 @@ class EventsEndpoint:
             else:
                 appends[number] = append
         if appends:
-            appended = await self._store.append_many(list(appends.values()))
+            sealed = await self._seal(list(appends.values()))
+            appended = await self._store.append_many(sealed)
             answers.update(zip(appends, appended, strict=True))
         if misfits:
-            kept = await self._quarantine.keep(list(misfits.values()))
+            misfitting = await sealed_misfits(list(misfits.values()), self._seal)
+            kept = await self._quarantine.keep(misfitting)
             answers.update(zip(misfits, kept, strict=True))
         return [_outcome_of(answers[number], number) for number in range(len(events))]
 

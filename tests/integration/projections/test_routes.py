@@ -12,6 +12,7 @@ from app.catalogue import CATALOGUE
 from app.eventstore.database import Database
 from app.http.asgi import App
 from app.http.openapi import openapi_document
+from app.kernel.sensitive import Names
 from app.modules.customers.events import CustomerRegistered, IdentityLinked
 from projections.activity_counts.queries import ActivityCounts
 from projections.activity_counts.routes import activity_count_routes
@@ -23,6 +24,7 @@ from projections.timeline.queries import Timelines
 from projections.timeline.routes import timeline_routes
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
+from tests.fixtures.access import AsStored
 from tests.integration.conftest import on_one_server
 from tests.integration.projections.stage import Stage, of_customer, opened_stage, sent
 from tests.integration.projections.visitors import identities_of, known_visitor
@@ -132,9 +134,9 @@ BAD_COUNTS = (
 def routes_of(stage: Stage) -> list[HTTPRouteHandler]:
     customers, timelines = Customers(stage.models), Timelines(stage.models, CATALOGUE)
     return [
-        *timeline_routes(timelines, stage.past),
-        *customer_query_routes(customers, identities_of(stage), stage.past),
-        *diff_routes(Diffs(stage.past, customers, timelines)),
+        *timeline_routes(timelines, stage.past, AsStored()),
+        *customer_query_routes(customers, identities_of(stage), stage.past, AsStored(), Names([])),
+        *diff_routes(Diffs(stage.past, customers, timelines), AsStored()),
         *visit_routes(Visits(stage.models)),
         *activity_count_routes(ActivityCounts(stage.models)),
     ]

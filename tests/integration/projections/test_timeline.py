@@ -62,7 +62,7 @@ async def test_entries_are_the_recorded_events_with_a_title_and_a_kind(
     ]
     recorded = await stage.store.read_log(after=0, limit=10)
     for entry, event in zip(reversed(page.items), recorded, strict=True):
-        assert entry == timelines.entry_of(event)
+        assert entry == (await timelines.entries_of([event]))[0]
         assert bytes(entry.data) == bytes(event.data)
         assert entry.occurred_at.tzinfo is not None
         assert entry.occurred_at.utcoffset() == UTC.utcoffset(None)

@@ -113,7 +113,7 @@ async def test_lines_in_the_data_do_not_break_the_event() -> None:
 
 async def test_silence_is_filled_with_heartbeats() -> None:
     client = Client()
-    subscription = Subscription()
+    subscription = Subscription[LiveEvent]()
     stream = LiveStream(subscription, closing=asyncio.Event(), heartbeat=timedelta(milliseconds=10))
     task = listening(stream, client)
 
@@ -148,7 +148,7 @@ async def test_a_stream_ends_when_its_client_goes() -> None:
 
 async def test_a_stream_ends_when_the_server_does() -> None:
     client, closing = Client(), asyncio.Event()
-    task = listening(LiveStream(Subscription(), closing=closing), client)
+    task = listening(LiveStream(Subscription[LiveEvent](), closing=closing), client)
     await client.until("retry")
 
     closing.set()
@@ -255,7 +255,7 @@ async def test_a_stream_for_everybody_is_not_checked() -> None:
 async def test_a_stream_ends_when_its_client_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MAX_STALL", timedelta(milliseconds=20))
     client = Client()
-    subscription = Subscription()
+    subscription = Subscription[LiveEvent]()
 
     async def send(message: Message) -> None:
         await client.send(message)
@@ -292,11 +292,11 @@ async def test_a_failing_source_ends_the_stream_and_is_logged() -> None:
 async def test_a_client_that_falls_behind_is_sent_away_and_resumes_without_gap_or_repeat() -> None:
     log = [event(position) for position in range(1, 41)]
     client = Client()
-    subscriptions: list[Subscription] = []
+    subscriptions: list[Subscription[LiveEvent]] = []
 
     async def entries(after: int) -> AsyncIterator[Sequence[LiveEvent]]:
         """What has been, then what comes: as a route does it."""
-        subscription = Subscription(max_waiting_events=3)
+        subscription = Subscription[LiveEvent](max_waiting_events=3)
         subscriptions.append(subscription)
         yield [each for each in log[:position] if each.id > after]
         async for batch in subscription:
@@ -322,7 +322,7 @@ async def test_a_client_that_falls_behind_is_sent_away_and_resumes_without_gap_o
 
 
 async def test_a_subscription_hands_out_all_that_waits_at_once() -> None:
-    subscription = Subscription(max_waiting_events=3)
+    subscription = Subscription[LiveEvent](max_waiting_events=3)
 
     assert subscription.offer([event(1), event(2)])
     assert subscription.offer([event(3)])
@@ -332,7 +332,7 @@ async def test_a_subscription_hands_out_all_that_waits_at_once() -> None:
 
 
 async def test_a_subscription_that_overflows_ends_and_takes_no_more() -> None:
-    subscription = Subscription(max_waiting_events=2)
+    subscription = Subscription[LiveEvent](max_waiting_events=2)
     subscription.offer([event(1), event(2)])
 
     assert not subscription.offer([event(3)])
@@ -341,7 +341,7 @@ async def test_a_subscription_that_overflows_ends_and_takes_no_more() -> None:
 
 
 async def test_closing_a_subscription_wakes_who_waits_for_it() -> None:
-    subscription = Subscription()
+    subscription = Subscription[LiveEvent]()
     waiting = asyncio.create_task(anext(subscription, None))
     await asyncio.sleep(0)
 
@@ -389,7 +389,7 @@ async def test_a_route_may_answer_with_a_live_stream() -> None:
 async def test_a_head_request_for_a_live_stream_ends() -> None:
     @get("/live", media_type="text/event-stream")
     async def listen_for_ever() -> ASGIApp:
-        return LiveStream(Subscription(), closing=asyncio.Event())
+        return LiveStream(Subscription[LiveEvent](), closing=asyncio.Event())
 
     answer = await asyncio.wait_for(ask(app_of(listen_for_ever), "HEAD", "/live"), SOON_SECONDS)
 
@@ -398,7 +398,7 @@ async def test_a_head_request_for_a_live_stream_ends() -> None:
 
 async def test_the_server_stops_although_clients_listen() -> None:
     closing = asyncio.Event()
-    subscription = Subscription()
+    subscription = Subscription[LiveEvent]()
 
     @get("/live", media_type="text/event-stream")
     async def listen_for_ever() -> ASGIApp:

@@ -1,0 +1,1 @@
+"""How sensitive fields are sealed and opened: data keys, one a customer, under a master key."""

@@ -1,0 +1,138 @@
+"""Redaction: what was recorded in plaintext, before it was declared sensitive, is sealed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from app.eventstore.codec import Codec, encode_metadata
+from app.eventstore.database import fetch
+from app.eventstore.port import Append, StreamAppend
+from app.eventstore.postgres import PostgresEventStore
+from app.kernel.event import Event, EventCatalogue, Metadata, NewEvent
+from app.kernel.ids import new_event_id, stream_name
+from app.kernel.sensitive import SensitiveFields, marked_fields
+from app.security.ciphers.data_key import DataKey
+from app.security.ciphers.data_keys import DataKeys
+from app.security.ciphers.sealing import sealer
+from app.security.ciphers.walking import Change, sealed_value, with_fields, with_sealed
+from app.security.events import RedactionBegun, RedactionDone
+
+CATEGORY = "redaction"
+EVENTS_A_STATEMENT = 500
+
+# As it was recorded: what upcasters make of it is not to be written back.
+_READ = """
+SELECT position, customer_id, type, data::text FROM events
+WHERE position > %s AND position <= %s AND customer_id IS NOT NULL ORDER BY position LIMIT %s
+"""
+_REDACT = "SELECT redact_events(%s)"
+
+OnRedaction = Callable[[int, int], None]
+"""Is given the position that a redaction has come to, and the last one."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Recorded(NamedTuple):
+    position: int
+    customer_id: str
+    type: str
+    data: str
+
+
+class _Redacted(Struct):
+    position: int
+    data: Raw
+
+
+class Redaction:
+    """Goes through the whole log, as it is when it begins, and seals what is sensitive by now."""
+
+    def __init__(
+        self,
+        store: PostgresEventStore,
+        keys: DataKeys,
+        catalogue: EventCatalogue,
+        fields: SensitiveFields,
+    ) -> None:
+        """Take the log, the keys to seal with, and which fields are sensitive."""
+        self._store = store
+        self._keys = keys
+        self._catalogue = catalogue
+        self._fields = fields
+
+    async def run(self, metadata: Metadata, on_progress: OnRedaction) -> int:
+        """Seal, and answer in how many events; begun again, it finds what is left.
+
+        The log tells of it, before and after. Raises `StoreUnavailable`.
+        """
+        stream = stream_name(CATEGORY, str(new_event_id()))
+        head = await self._store.head()
+        await self._record(stream, RedactionBegun(self._fields.listed), metadata)
+        position = redacted = 0
+        while rows := await fetch(self._store.pool, _READ, (position, head, EVENTS_A_STATEMENT)):
+            redacted += await self._redact([_Recorded(*row) for row in rows])
+            position = rows[-1][0]
+            on_progress(position, head)
+        await self._record(stream, RedactionDone(redacted), metadata)
+        return redacted
+
+    async def _redact(self, events: Sequence[_Recorded]) -> int:
+        suspects = [event for event in events if self._is_suspect(event)]
+        if not suspects:
+            return 0
+        keys = await self._keys.of_all({event.customer_id for event in suspects})
+        changed = [
+            _Redacted(event.position, data)
+            for event in suspects
+            if (data := self._sealed(event, keys)) is not None
+        ]
+        if not changed:
+            return 0
+        rows = await fetch(self._store.pool, _REDACT, (_encoder.encode(changed).decode(),))
+        return int(rows[0][0])
+
+    def _is_suspect(self, event: _Recorded) -> bool:
+        of = self._catalogue.types.get(event.type)
+        if of is not None:
+            return bool(marked_fields(of))
+        return self._fields.of(event.type).may_occur_in(event.data.encode())
+
+    def _sealed(self, event: _Recorded, keys: Mapping[str, DataKey | None]) -> Raw | None:
+        """The event's data with what is sensitive sealed; None where nothing is."""
+        key = keys[event.customer_id]
+        if key is None:  # erased: there is nothing left to seal it with
+            return None
+        before = Raw(event.data.encode())
+        of, seal = self._catalogue.types.get(event.type), sealer(key)
+        after = (
+            with_sealed(before, self._fields.of(event.type), seal)
+            if of is None
+            else with_fields(before, self._change_of(of, seal))
+        )
+        return after if msgspec.json.decode(after) != msgspec.json.decode(before) else None
+
+    def _change_of(self, of: type[Event], seal: Change) -> Change:
+        """Of a type of ours, the fields that it marks."""
+        marked = dict(marked_fields(of))
+
+        def change(name: str, value: Raw) -> Raw:
+            if name not in marked:
+                return value
+            if not marked[name]:
+                return with_sealed(value, self._fields.everywhere, seal)
+            is_done = bytes(value) == b"null" or sealed_value(value)
+            return value if is_done else seal(name, value)
+
+        return change
+
+    async def _record(self, stream: str, event: Event, metadata: Metadata) -> None:
+        new = NewEvent(
+            event_id=new_event_id(),
+            type=event.tag,
+            data=Codec(self._catalogue).encode(event),
+            metadata=encode_metadata(metadata),
+        )
+        await self._store.append(Append((StreamAppend(stream, (new,)),)))

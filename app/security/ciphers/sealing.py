@@ -1,0 +1,101 @@
+"""Sealing, before anything reaches the store: events' data by name, commands' fields as marked."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
+
+from app.eventstore.port import Append
+from app.kernel.cipher import SealedValue
+from app.kernel.event import NewEvent
+from app.kernel.sensitive import SensitiveFields, marked_fields
+from app.security.ciphers.data_key import DataKey
+from app.security.ciphers.data_keys import DataKeys
+from app.security.ciphers.walking import NULL, with_sealed
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+
+class Sealing:
+    """Seals under the customers' data keys. What is an erased customer's becomes null."""
+
+    def __init__(self, keys: DataKeys, fields: SensitiveFields) -> None:
+        """Take the keys, and which fields are sensitive."""
+        self._keys = keys
+        self._fields = fields
+
+    async def appends(self, appends: Sequence[Append]) -> Sequence[Append]:
+        """The appends with their events' data sealed; those without any such name as they are.
+
+        The keys of all are fetched, and made, together. Raises `StoreUnavailable`.
+        """
+        whose = {
+            event.customer_id
+            for append in appends
+            for stream in append.streams
+            for event in stream.events
+            if event.customer_id and self._may_hold_sensitive(event)
+        }
+        if not whose:
+            return appends
+        keys = await self._keys.of_all(whose)
+        return [self._sealed_append(append, keys) for append in appends]
+
+    async def command(self, customer_id: str | None, command: C) -> C:
+        """See `CommandSealing.command`; raises `StoreUnavailable`."""
+        marked = marked_fields(type(command))
+        if not marked or customer_id is None:
+            return command
+        before = {name: getattr(command, name) for name, _ in marked}
+        if not any(is_whole or self._is_suspect(before[name]) for name, is_whole in marked):
+            return command
+        key = (await self._keys.of_all([customer_id]))[customer_id]
+        after = {
+            name: _whole(name, before[name], key) if is_whole else self._by_name(before[name], key)
+            for name, is_whole in marked
+        }
+        return replace(command, **after)
+
+    def _may_hold_sensitive(self, event: NewEvent) -> bool:
+        return self._fields.of(event.type).may_occur_in(bytes(event.data))
+
+    def _sealed_append(self, append: Append, keys: Any) -> Append:
+        streams = tuple(
+            replace(part, events=tuple(self._sealed_event(event, keys) for event in part.events))
+            for part in append.streams
+        )
+        return replace(append, streams=streams)
+
+    def _sealed_event(self, event: NewEvent, keys: Any) -> NewEvent:
+        if event.customer_id not in keys:
+            return event
+        key = keys[event.customer_id]
+        names = self._fields.of(event.type)
+        return replace(event, data=with_sealed(event.data, names, sealer(key)))
+
+    def _is_suspect(self, value: object) -> bool:
+        return self._fields.everywhere.may_occur_in(_encoder.encode(value))
+
+    def _by_name(self, value: object, key: DataKey | None) -> Any:
+        json = with_sealed(Raw(_encoder.encode(value)), self._fields.everywhere, sealer(key))
+        return _decoder.decode(json)
+
+
+def _whole(name: str, value: object, key: DataKey | None) -> SealedValue | None:
+    if value is None or isinstance(value, SealedValue):
+        return value
+    return SealedValue(key.seal(name, _encoder.encode(value))) if key else None
+
+
+def sealer(key: DataKey | None) -> Any:
+    """What seals a field's value with a key; with none, the value is dropped."""
+
+    def seal(name: str, value: Raw) -> Raw:
+        return Raw(_encoder.encode(SealedValue(key.seal(name, bytes(value))))) if key else NULL
+
+    return seal
