@@ -1,14 +1,16 @@
 """Tokens over HTTP: a customer's own way in, and the tokens of an OpenID provider."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from tests.acceptance.test_keys import bearer, made
-from tests.fixtures.api import Api, api_of
+from tests.fixtures.api import Api, api_of, raw_request, send_bytes
 from tests.fixtures.openid_provider import AUDIENCE, OpenIdProvider, openid_provider
 from tests.fixtures.tidings_up import TidingsUp
 
@@ -73,7 +75,7 @@ async def test_a_customers_token_is_for_nothing_else(api: Api) -> None:
     assert len(asked) > len(OWN)
     for method, path in asked:
         target = re.sub(r"{\w+}", "x", path.replace("{customer_id}", ANN))
-        body: dict[str, object] | None = {} if method in {"post", "put", "patch"} else None
+        body: object = {} if method in {"post", "put", "patch"} else None
         answer = await api.send(method.upper(), target, body, **token)
         assert (answer.status, answer.code) == (403, "forbidden"), (method, path)
 
@@ -125,6 +127,49 @@ async def trusting(provider: OpenIdProvider, tmp_path: Path) -> AsyncIterator[Ti
         assert up.stop() == 0, up.tail()
     finally:
         up.close()
+
+
+async def test_a_hostile_token_is_answered_with_401_and_nothing_else(
+    provider: OpenIdProvider, trusting: TidingsUp
+) -> None:
+    header, claims, signature = provider.token().split(".")
+    none = jwt.encode(provider.claims(), "", "none", headers={"kid": "first"})
+    secret = provider.published("first")["n"]
+    hostile = [
+        none,
+        f"{none}AA",
+        jwt.encode(provider.claims(), secret, "HS256", headers={"kid": "first"}),
+        *(
+            provider.token({name: value})
+            for name, value in {
+                "kid": "../../etc/passwd",
+                "jku": "https://evil.example/keys",
+                "x5u": "https://evil.example/cert",
+                "jwk": {"kty": "oct", "k": "AA"},
+                "crit": ["exp"],
+                "typ": "tidings-customer+jwt",
+            }.items()
+        ),
+        provider.token(padding="x" * 30_000),
+        provider.token(aud="other"),
+        provider.token(iss="https://evil.example"),
+        provider.token(exp=1),
+        provider.token(nbf=4_000_000_000),
+        f"{header}.{claims}.",
+        f"{header}.{claims}",
+        f"{claims}.{header}.{signature}",
+        f"..{signature}",
+        "..",
+        "eyJ.eyJ.eyJ",
+        "\xff.\xfe.\xfd",
+        "a.b.c.d.e",
+    ]
+    for number, token in enumerate(hostile):
+        request = raw_request("GET", "/v1/events", Authorization=f"Bearer {token}")
+        answer = await asyncio.to_thread(send_bytes, trusting.url, request)
+        assert answer is not None
+        assert (answer.status, answer.code) == (401, "unauthenticated"), (number, answer)
+        assert len(token) < 20 or token.encode("latin-1") not in answer.body
 
 
 async def test_a_providers_token_does_what_its_scopes_say_and_stands_nowhere(
