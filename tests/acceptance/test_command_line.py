@@ -241,7 +241,7 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     assert "customers" in rebuilt.stdout
     verified = run("projections", "verify", folder=tmp_path, settings=here)
     assert verified.returncode == 0, verified
-    assert verified.stdout.count("as the log has it") == 4
+    assert verified.stdout.count("as the log has it") == 5
     check_one_line(
         run("rebuild", "customers", "--rollback", folder=tmp_path, settings=here),
         1,
