@@ -23,7 +23,10 @@ from app.http.health import HealthCheck
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
 from app.kernel.errors import ReadModelBehind
+from app.modules.customers.erasure import Erasures, NoDataKeys
+from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
+from app.modules.customers.receipts import Receipts
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.routes import EventsEndpoint, event_routes
@@ -41,6 +44,8 @@ from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
+from projections.export.lines import Exports
+from projections.export.routes import export_routes
 from projections.filling import JOBS, OnProgress
 from projections.generations import pointed_to
 from projections.lag import LagGauges, published_lag
@@ -176,6 +181,8 @@ def _api(
             *event_routes(events),
             *log_routes(store),
             *customer_routes(commands, identities),
+            *erasure_routes(_erasures(store, secret)),
+            *export_routes(_exports(store, reading.models)),
             *customer_query_routes(customers, identities, past),
             *timeline_routes(timelines, past),
             *diff_routes(Diffs(past, customers, timelines)),
@@ -214,6 +221,40 @@ async def opened_keys(settings: Settings, database: Database) -> AsyncIterator[K
     ) as store:
         executor = Executor(store, Codec(CATALOGUE))
         yield _keys(settings, store, executor, StoredKeyUses(store.pool))
+
+
+def _erasures(store: PostgresEventStore, secret: bytes) -> Erasures:
+    return Erasures(store, Codec(CATALOGUE), NoDataKeys(), Receipts(secret))
+
+
+def _exports(store: PostgresEventStore, models: ReadModels) -> Exports:
+    customers, timelines = Customers(models), Timelines(models, CATALOGUE, UPCASTERS)
+    return Exports(store, Codec(CATALOGUE), customers, timelines)
+
+
+@asynccontextmanager
+async def opened_erasures(settings: Settings, database: Database) -> AsyncIterator[Erasures]:
+    """What erases customers, for the time of the block."""
+    async with opened_store(
+        database, poll_interval=timedelta(milliseconds=settings.poll_interval_ms), max_pool_size=2
+    ) as store:
+        yield _erasures(store, read_secret(settings))
+
+
+@asynccontextmanager
+async def opened_exports(settings: Settings, database: Database) -> AsyncIterator[Exports]:
+    """What exports customers, for the time of the block."""
+    timeout = timedelta(milliseconds=settings.min_position_timeout_ms)
+    async with (
+        opened_store(
+            database,
+            poll_interval=timedelta(milliseconds=settings.poll_interval_ms),
+            upcasters=UPCASTERS,
+            max_pool_size=2,
+        ) as store,
+        database.pool(max_size=2, settings=QUERY_SETTINGS) as pool,
+    ):
+        yield _exports(store, ReadModels(pool, min_position_timeout=timeout))
 
 
 def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:

@@ -64,6 +64,7 @@ _STATUS: Mapping[type[TidingsError], int] = {
     errors.NotFound: 404,
     MethodNotAllowed: 405,
     errors.Refused: 409,
+    errors.Erased: 410,
     errors.Contention: 409,
     errors.WrongExpectedVersion: 412,
     errors.InputTooLarge: 413,

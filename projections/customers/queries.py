@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.eventstore.tables import identities as identity_values
@@ -56,6 +56,8 @@ class Customer(Struct, frozen=True):
     identities: Sequence[Identity]
     stale: Annotated[bool, Meta(examples=[False])]
     """Whether events are missing, for one of them could not be applied; see parked keys."""
+    erased_at: datetime | UnsetType = UNSET
+    """When the customer was erased, with traits, consents and identities; absent: it was not."""
 
 
 class CustomerPage(Struct, frozen=True):
@@ -124,9 +126,9 @@ _identities = msgspec.json.Decoder(list[Identity])
 
 
 def _customer(row: AnyRow) -> Customer:
-    _value, *profile, traits, consents, identities, stale = row
+    _value, *profile, traits, consents, identities, stale, erased_at = row
     details = (Raw(traits.encode()), _consents.decode(consents), _identities.decode(identities))
-    fields = (*profile, *details, stale)
+    fields = (*profile, *details, stale, UNSET if erased_at is None else erased_at)
     return Customer(*fields)
 
 
@@ -172,6 +174,7 @@ def _with_details(tables: CustomersTables, whom: Query) -> Query:
             _consents_of(tables).label("consents"),
             _identities_of(tables).label("identities"),
             _is_stale(tables).label("stale"),
+            profile.erased_at,
         )
         .select_from(
             page.join(tables.customers, profile.customer_id == page.c.customer_id).join(

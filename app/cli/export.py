@@ -1,0 +1,36 @@
+"""``tidings export``."""
+
+import sys
+from typing import Any
+
+import rich_click as click
+import uvloop
+
+from app.bootstrap import opened_exports
+from app.cli.options import STORE, settings_of, settings_options
+from app.kernel.event import Metadata
+from app.kernel.ids import new_event_id
+from app.running import running_database
+
+ACTOR = "cli"
+
+
+@click.command
+@click.argument("customer_id")
+@settings_options(*STORE, "min_position_timeout_ms")
+def command(customer_id: str, **options: Any) -> None:
+    """Print everything that is held about the customer CUSTOMER_ID, as JSON Lines.
+
+    The first line is the profile, then comes an event a line, and a last line says that it is all.
+    The read models have to be up to date: a projector runs, as within `tidings up`.
+    """
+    settings = settings_of(options)
+    with running_database(settings, migrated=True) as database:
+
+        async def run() -> None:
+            metadata = Metadata(correlation_id=str(new_event_id()), actor=ACTOR)
+            async with opened_exports(settings, database) as exports:
+                async for line in await exports.of(customer_id, metadata):
+                    sys.stdout.buffer.write(line)
+
+        uvloop.run(run())
