@@ -158,10 +158,8 @@ def decide_customer(command: CustomerCommand, customer: Customer) -> Sequence[Ev
             return _register(command, customer)
         case ChangeTraits():
             return _change_traits(command, customer)
-        case RecordConsent():
-            return _record_consent(command, customer)
-        case WithdrawConsent():
-            return _withdraw_consent(command, customer)
+        case RecordConsent() | WithdrawConsent():
+            return _change_consent(command, customer)
         case LinkIdentity():
             return _link_identity(command, customer)
         case UnlinkIdentity():
@@ -194,17 +192,16 @@ def _check_number_of_traits(present: Mapping[str, Any], changes: Mapping[str, An
         raise TooManyTraits
 
 
-def _record_consent(command: RecordConsent, customer: Customer) -> Sequence[Event]:
-    if not _is_news(customer, command.channel, command.topic, Consent.GIVEN):
-        return ()
-    return (ConsentRecorded(command.channel, command.topic),)
-
-
-def _withdraw_consent(command: WithdrawConsent, customer: Customer) -> Sequence[Event]:
+def _change_consent(
+    command: RecordConsent | WithdrawConsent, customer: Customer
+) -> Sequence[Event]:
     """One that was never given is withdrawn too: that is how customers opt out."""
-    if not _is_news(customer, command.channel, command.topic, Consent.WITHDRAWN):
+    is_given = isinstance(command, RecordConsent)
+    said = Consent.GIVEN if is_given else Consent.WITHDRAWN
+    if not _is_news(customer, command.channel, command.topic, said):
         return ()
-    return (ConsentWithdrawn(command.channel, command.topic),)
+    event = ConsentRecorded if is_given else ConsentWithdrawn
+    return (event(command.channel, command.topic),)
 
 
 def _is_news(customer: Customer, channel: str, topic: str, said: Consent) -> bool:
