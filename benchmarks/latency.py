@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from app.eventstore.database import Connection, Database
 from benchmarks.bench import Bench
-from benchmarks.processes import projector, running, tidings_server
+from benchmarks.processes import Server, projector, running, tidings_server
 from benchmarks.report import Row, Section, percentiles_ms
 from benchmarks.sample import Crowd
 from benchmarks.steady_load import EVENTS_PER_SECOND
@@ -38,10 +38,10 @@ async def measure(bench: Bench) -> Section:
         server = stack.enter_context(tidings_server(bench, database))
         stack.enter_context(projector(bench, database))
         await server.ready()
-        watch = await stack.enter_async_context(_watch(server.url, database))
+        watch = await stack.enter_async_context(_watch(server, database))
         await _delays_ms(watch.until_answered, WARM_UP_EVENTS)
         for load in (0, EVENTS_PER_SECOND):
-            arguments = ["-m", "benchmarks.steady_load", server.url]
+            arguments = ["-m", "benchmarks.steady_load", server.url, server.authorization]
             with running(bench, arguments) if load else nullcontext():
                 rows += await _rows(watch, bench.size.latency_events, load)
     return Section("From an event to its customer's timeline", rows)
@@ -136,6 +136,10 @@ class _Watch:
 
 
 @asynccontextmanager
-async def _watch(url: str, database: Database) -> AsyncIterator[_Watch]:
-    async with ClientSession() as client, await database.connect() as connection:
-        yield _Watch(url, client, connection)
+async def _watch(server: Server, database: Database) -> AsyncIterator[_Watch]:
+    headers = {"Authorization": server.authorization}
+    async with (
+        ClientSession(headers=headers) as client,
+        await database.connect() as connection,
+    ):
+        yield _Watch(server.url, client, connection)

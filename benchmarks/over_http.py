@@ -61,8 +61,8 @@ async def _rates(bench: Bench, requests: dict[str, Path]) -> Rates:
             await echo.ready()
             for kind, file in requests.items():
                 ours_name, echo_name = _named(kind, workers), _named(_echo_of(kind), workers)
-                contenders[ours_name] = partial(wrk.rate, ours.url, file, seconds)
-                contenders[echo_name] = partial(wrk.rate, echo.url, file, seconds)
+                contenders[ours_name] = partial(wrk.rate, ours, file, seconds)
+                contenders[echo_name] = partial(wrk.rate, echo, file, seconds)
         plain_table = bench.plain_table("http_plain", database)
         plain = await stack.enter_async_context(plain_inserts(plain_table))
         contenders[PLAIN] = partial(plain.rate, MAX_CONNECTIONS, seconds)

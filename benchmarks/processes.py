@@ -36,6 +36,8 @@ class Server:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    authorization: str = "Bearer none"
+    """What every request sends; the echo does not look at it."""
 
     async def ready(self) -> None:
         """Wait until it answers; raises with the end of its log when it does not."""
@@ -102,9 +104,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def tidings_server(bench: Bench, database: Database, *, workers: int = 1) -> Iterator[Server]:
     """``tidings serve`` as a user runs it: its defaults, the log in a file."""
     port = _free_port()
+    env = environment(bench, database)
+    authorization = f"Bearer {_api_key(env)}"
     arguments = ["-m", "app", "serve", "--port", str(port), "--workers", str(workers)]
-    with running(bench, arguments, env=environment(bench, database)) as (process, log):
-        yield Server(f"http://{HOST}:{port}", process, log)
+    with running(bench, arguments, env=env) as (process, log):
+        yield Server(f"http://{HOST}:{port}", process, log, authorization)
+
+
+def _api_key(env: Mapping[str, str]) -> str:
+    """A key that may do everything."""
+    create = [sys.executable, "-m", "app", "keys", "create", "benchmarks", "--scope", "*"]
+    done = subprocess.run(create, env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 -- Sends what stands in a file, one request a line, over and over: path, tab, JSON body.
--- wrk -s requests.lua URL -- FILE
+-- wrk -s requests.lua URL -- FILE AUTHORIZATION
 local requests = {}
 local last = 0
 
 function init(arguments)
-   local headers = { ["Content-Type"] = "application/json" }
+   local headers = { ["Content-Type"] = "application/json", ["Authorization"] = arguments[2] }
    for line in io.lines(arguments[1]) do
       local path, body = line:match("^([^\t]*)\t(.*)$")
       requests[#requests + 1] = wrk.format("POST", path, headers, body)

@@ -69,7 +69,7 @@ class Crowd:
     def _data(self) -> dict[str, Any]:
         return {
             "sku": f"SKU-{self._random.randrange(10**6):06}",
-            "name": "Walnut writing desk, 140 cm",
+            "title": "Walnut writing desk, 140 cm",
             "quantity": self._random.randrange(1, 5),
             "price": {"amount": self._random.randrange(100, 100_000), "currency": "EUR"},
             "cart_id": f"{self._random.getrandbits(128):032x}",

@@ -1,6 +1,6 @@
 """A modest, steady load, as a process of its own: events at an even pace, until it is ended.
 
-python -m benchmarks.steady_load URL
+python -m benchmarks.steady_load URL AUTHORIZATION
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from benchmarks.sample import Crowd
 EVENTS_PER_SECOND = 200
 
 
-async def send(url: str) -> None:
+async def send(url: str, authorization: str) -> None:
     """Send for ever; when an answer is late, what was due meanwhile follows at once."""
     crowd = Crowd(seed=8)
     due = perf_counter()
-    async with ClientSession() as client:
+    async with ClientSession(headers={"Authorization": authorization}) as client:
         while True:
             async with client.post(f"{url}/v1/events", json=crowd.sent_event()) as answer:
                 await answer.read()
@@ -28,4 +28,4 @@ async def send(url: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(send(sys.argv[1]))
+    uvloop.run(send(sys.argv[1], sys.argv[2]))

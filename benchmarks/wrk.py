@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.processes import Server
+
 CONNECTIONS = 128
 """Many senders, as backends have. Fewer wait for the disk together, and leave the worker idle."""
 HOW_TO_GET = "wrk is not installed (Debian: apt-get install wrk; macOS: brew install wrk)"
@@ -27,11 +29,12 @@ def write_requests(file: Path, requests: Iterable[tuple[str, Any]]) -> Path:
     return file
 
 
-async def rate(url: str, requests: Path, seconds: int) -> float:
+async def rate(server: Server, requests: Path, seconds: int) -> float:
     """Requests a second over `CONNECTIONS`. Raises when any of them failed."""
     process = await asyncio.create_subprocess_exec(
         *("wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
-        *("--duration", f"{seconds}s", "--script", str(_SCRIPT), url, "--", str(requests)),
+        *("--duration", f"{seconds}s", "--script", str(_SCRIPT)),
+        *(server.url, "--", str(requests), server.authorization),
         stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()
@@ -40,5 +43,5 @@ async def rate(url: str, requests: Path, seconds: int) -> float:
         raise RuntimeError(f"wrk failed: {output.decode()}")
     sent, duration_us, failed = map(int, result)
     if failed:
-        raise RuntimeError(f"{failed} of {sent} requests to {url} failed")
+        raise RuntimeError(f"{failed} of {sent} requests to {server.url} failed")
     return sent / duration_us * 1_000_000

@@ -18,8 +18,8 @@ from psycopg.errors import QueryCanceled
 from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.batch import batch_text, known_events
-from app.eventstore.consumer import is_mistake, is_transient
 from app.eventstore.database import Connection, Database, borrowing, fetch, rows_of, sql
+from app.eventstore.failures import is_mistake, is_transient
 from app.eventstore.upcasting import Upcaster
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable, UnknownEvent
 from projections.generations import read_so_far

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.eventstore.consumer import is_transient
 from app.eventstore.database import Connection
+from app.eventstore.failures import is_transient
 from app.eventstore.parking import ParkedKey, parked_keys, resume
 from app.kernel.errors import NotFound, named_line
 from projections.generations import kept_up_to_date, pointed_to

@@ -1,6 +1,7 @@
 """``tidings simulate``."""
 
 import asyncio
+import math
 import signal
 import sys
 from typing import Any
@@ -39,6 +40,13 @@ def _checked_url(_context: click.Context, _option: click.Parameter, value: str) 
     return value.rstrip("/")
 
 
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """Neither ``nan`` nor ``inf``, which are numbers to `float`, and in any range."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("it is no number")
+    return value
+
+
 @click.command
 @click.option(
     "--url",
@@ -57,6 +65,7 @@ def _checked_url(_context: click.Context, _option: click.Parameter, value: str) 
 @click.option(
     "--events-per-s",
     type=click.FloatRange(0, MAX_EVENTS_PER_S, min_open=True),
+    callback=_finite,
     default=20,
     show_default=True,
     help="How many live events are sent a second.",
@@ -69,6 +78,7 @@ def _checked_url(_context: click.Context, _option: click.Parameter, value: str) 
 @click.option(
     "--duration",
     type=click.FloatRange(0, MAX_DURATION_S),
+    callback=_finite,
     metavar="SECONDS",
     help="How long live events are sent: as many as fit at the rate, so that a slow API makes it "
     f"longer, not shorter. Default: {DEFAULT_DURATION_S:g}.",

@@ -31,6 +31,7 @@ from app.eventstore.batch import Claim
 from app.eventstore.checkpoints import note_error, positions_of, storable
 from app.eventstore.database import Connection
 from app.eventstore.doubt import Doubt
+from app.eventstore.failures import is_loss, is_mistake, is_transient
 from app.eventstore.parking import MAX_PARKED_KEYS, parked_count
 from app.eventstore.wakeups import Wakeups
 from app.kernel.errors import StoreUnavailable, TidingsError, named_line
@@ -38,13 +39,6 @@ from app.kernel.errors import StoreUnavailable, TidingsError, named_line
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 CONTENT_RETRY_AFTER = timedelta(seconds=5)
-
-# Connections, rollbacks (serialisation, deadlock), resources, objects in use (lock timeouts),
-# intervention (shutdowns, cancelled and timed out statements), the system itself.
-_TRANSIENT_CLASSES = {"08", "40", "53", "55", "57", "58"}
-_IDLE_IN_TRANSACTION_TIMEOUT = "25P03"
-# Syntax errors and missing objects, privileges, features that the server has not.
-_MISTAKE_CLASSES = {"42", "0A"}
 
 # Before any work, and only where there is some. Whoever has the checkpoint now is not waited for.
 _COUNT_ATTEMPT = """
@@ -208,29 +202,6 @@ class Consumer:
                 "key_parked", consumer=consumer, shard=shard, position=span.upto, error=message
             )
         return True
-
-
-def is_mistake(error: Exception) -> bool:
-    """Whether any event would fail: the statements themselves are refused."""
-    return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in _MISTAKE_CLASSES
-
-
-def is_loss(error: Exception) -> bool:
-    """Whether the connection was lost without a word, as when the server's process dies."""
-    return isinstance(error, psycopg.OperationalError) and error.sqlstate in {None, "57P02"}
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether the server's state is at fault, and not what the step worked on."""
-    if isinstance(error, StoreUnavailable | OSError):
-        return True
-    if not isinstance(error, psycopg.Error):
-        return False
-    if error.sqlstate is None:  # the connection was lost before the server could say anything
-        return isinstance(error, psycopg.OperationalError)
-    return (
-        error.sqlstate[:2] in _TRANSIENT_CLASSES or error.sqlstate == _IDLE_IN_TRANSACTION_TIMEOUT
-    )
 
 
 def backoff_s(failures: int) -> float:

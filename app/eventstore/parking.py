@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from app.eventstore.batch import Work
 from app.eventstore.checkpoints import storable
 from app.eventstore.database import Connection, sql
+from app.eventstore.failures import is_mistake, is_transient
 from app.kernel.errors import NotFound, named_line
 
 MAX_PARKED_KEYS = 1_000
@@ -91,7 +92,7 @@ async def resume(
 
     `connection` is a session with the relation `batch`. Raises `NotFound` when the key is not
     parked, or is taken up by somebody else meanwhile; or what the work raises: the key is then
-    parked from the event that fails.
+    parked from the event that fails, or as it was, where the failure is not an event's.
     """
     values: dict[str, Any] = {"consumer": consumer, "key": key, "skipped": int(skip)}
     values |= {"at": None, "positions": None}
@@ -106,7 +107,8 @@ async def resume(
                     skipped = {"position": stretch.first - 1}
                     await connection.execute(_SKIP, values | skipped)
         except Exception as error:
-            if stretch is None or connection.closed:
+            says_nothing_of_the_events = is_transient(error) or is_mistake(error)
+            if stretch is None or connection.closed or says_nothing_of_the_events:
                 raise
             # From now on as it was parked then, or not at all: what others have done stays.
             values["at"] = stretch.first - values["skipped"]

@@ -18,7 +18,7 @@ class CreateApiKey(Struct, frozen=True):
     """Let an owner do what the scopes say."""
 
     owner: str
-    scopes: Sequence[str]
+    scopes: tuple[str, ...]
     digest: str
     expires_at: datetime | None = None
 

@@ -1,6 +1,5 @@
 """What happens to API keys. Of a key itself, events hold a keyed digest and no more."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ class ApiKeyCreated(Event, frozen=True):
     title: ClassVar[str] = "Made an API key for {owner}"
 
     owner: str
-    scopes: Sequence[str]
+    scopes: tuple[str, ...]
     digest: str
     """HMAC-SHA256 of the key under the store's secret, in hexadecimal."""
     expires_at: datetime | None = None

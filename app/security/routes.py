@@ -20,7 +20,7 @@ _TAGS = ["API keys"]
 _ADMIN = requires("keys:admin")
 
 Lifetime = Annotated[
-    int | None,
+    int,
     Meta(
         ge=1,
         le=MAX_LIFETIME_S,
@@ -40,13 +40,13 @@ class KeyRequest(Struct, frozen=True, forbid_unknown_fields=True):
             description="What it may do; `*` is all.", examples=[["events:write", "timeline:read"]]
         ),
     ]
-    expires_in_s: Lifetime = None
+    expires_in_s: Lifetime | None = None
 
 
 class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
     """How a key is replaced."""
 
-    expires_in_s: Lifetime = None
+    expires_in_s: Lifetime | None = None
 
 
 class KeyList(Struct, frozen=True):

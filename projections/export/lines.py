@@ -1,6 +1,6 @@
 """A customer's export: lines of JSON, made while they are sent."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -18,13 +18,13 @@ PAGE_EVENTS = 100
 CATEGORY = "export"
 """Of the streams that say who was given whose data."""
 
-Reveal = Callable[[str, Raw], Awaitable[Raw]]
-"""Decrypts an object, an event's data or a customer's traits, given whose it is by id."""
+Reveal = Callable[[Sequence[tuple[str | None, Raw]]], Awaitable[Sequence[Raw]]]
+"""Decrypts objects (events' data, a customer's traits), each given behind the id of whose it is."""
 
 
-async def as_it_is(_customer_id: str, data: Raw) -> Raw:
+async def as_it_is(values: Sequence[tuple[str | None, Raw]]) -> Sequence[Raw]:
     """A `Reveal` where nothing is encrypted."""
-    return data
+    return [value for _, value in values]
 
 
 class ProfileLine(Struct, frozen=True):
@@ -87,22 +87,21 @@ class Exports:
         return self._lines(profile, ids, head)
 
     async def _lines(self, profile: Customer, ids: list[str], head: int) -> AsyncIterator[bytes]:
-        traits = await self._reveal(profile.customer_id, profile.traits)
+        [traits] = await self._reveal([(profile.customer_id, profile.traits)])
         yield _line(ProfileLine(replace(profile, traits=traits)))
         after = events = 0
-        while page := await self._store.read_log(after=after, limit=PAGE_EVENTS, customer_ids=ids):
+        while after < head and (page := await self._page(ids, after)):
             for event in page:
-                if event.position > head:
-                    break
-                yield _line(EventLine(await self._revealed(event)))
-                events += 1
+                if event.position <= head:
+                    yield _line(EventLine(event))
+                    events += 1
             after = page[-1].position
-            if after >= head:
-                break
         yield _line(LastLine(Complete(events, head)))
 
-    async def _revealed(self, event: RecordedEvent) -> RecordedEvent:
-        return replace(event, data=await self._reveal(event.customer_id or "", event.data))
+    async def _page(self, ids: list[str], after: int) -> list[RecordedEvent]:
+        page = await self._store.read_log(after=after, limit=PAGE_EVENTS, customer_ids=ids)
+        shown = await self._reveal([(event.customer_id, event.data) for event in page])
+        return [replace(event, data=data) for event, data in zip(page, shown, strict=True)]
 
     async def _note(self, customer_id: str, metadata: Metadata) -> None:
         """On nobody's timeline: it is no doing of the customer's."""

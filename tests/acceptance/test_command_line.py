@@ -127,6 +127,8 @@ def test_it_says_its_version(inside: Inside) -> None:
         ),
         (["rebuild", "timeline", "--throttle", "0"], "--throttle"),
         (["rebuild", "timeline", "--throttle", "nan"], "--throttle"),
+        (["simulate", "--events-per-s", "nan"], "--events-per-s"),
+        (["simulate", "--duration", "nan"], "--duration"),
         (["projections", "verify", "everything"], "everything"),
         (["projections", "verify", "--jobs", "0"], "--jobs"),
         (["import"], "FILE"),

@@ -81,7 +81,9 @@ async def test_the_bodies_of_the_documents_examples_are_accepted(api: Api, docum
         body = operation.get("requestBody")
         if body is not None:
             target = path.replace("{customer_id}", f"customer-of-{uuid4()}")
-            target = target.replace("{name}", "timeline")
+            # A key of that name is made by an example before.
+            name = "shop" if path.startswith("/v1/keys") else "timeline"
+            target = target.replace("{name}", name)
             example = body["content"]["application/json"]["example"]
             answer = await api.send(method.upper(), target, example)
             assert answer.status in {200, 201, 202}, (path, answer)

@@ -101,8 +101,8 @@ async def test_the_log_is_json_and_holds_nobodys_data(api: Api, tidings_up: Tidi
 async def test_the_greeting_shows_how_to_begin(tidings_up: TidingsUp) -> None:
     greeting = tidings_up.output()
     assert f"Tidings is up at {tidings_up.url}" in greeting
-    assert f"curl {tidings_up.url}/v1/events" in greeting
-    assert f"curl {tidings_up.url}/v1/customers/ann/timeline" in greeting
+    assert f'curl -u "$TIDINGS_API_KEY:" {tidings_up.url}/v1/events' in greeting
+    assert f'curl -u "$TIDINGS_API_KEY:" {tidings_up.url}/v1/customers/ann/timeline' in greeting
     assert f"simulate --url {tidings_up.url}" in greeting
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.database import Database
 from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
@@ -19,7 +20,7 @@ from projections.timeline.queries import Timelines
 from tests.controls.events import an_append, an_event
 from tests.faults.scale import on_one_server, rounds
 from tests.integration.eventstore.sessions import request
-from tests.integration.projections.stage import CATALOGUE, Stage, opened_stage
+from tests.integration.projections.stage import Stage, opened_stage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, on_one_server]
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 
 from app.bootstrap import opened_api
+from app.catalogue import CATALOGUE
 from app.eventstore.database import Database
 from app.eventstore.replica import opened_replica
 from app.kernel.errors import InvalidInput, PositionBeyondHead, ReadModelBehind, WrongReplica
@@ -26,14 +27,13 @@ from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
 from projections.timeline.tables import TimelineTables
-from tests.fixtures.access import accept
+from tests.fixtures.access import AUTHORIZATION, accept
 from tests.fixtures.api import Api, api_of
 from tests.fixtures.listener import Listener
 from tests.fixtures.replica import Replica, running_replica
 from tests.fixtures.tidings_up import environment, free_port, tidings
 from tests.integration.conftest import Server, on_one_server
 from tests.integration.projections.stage import (
-    CATALOGUE,
     DEADLINE_S,
     Stage,
     opened_stage,
@@ -234,16 +234,18 @@ async def test_a_replica_that_is_away_is_answered_for_with_a_problem_and_comes_b
     settings = Settings(
         read_database_url=url_on(replica, stage.database), secret=SECRET, data_dir=tmp_path
     )
+    accept(stage.database, SECRET.encode())
     replica.stop()
     async with opened_api(settings, stage.database, asyncio.Event()) as app:
-        answer = await ask(app, "GET", "/v1/customers/ann/timeline")
+        answer = await ask(app, "GET", "/v1/customers/ann/timeline", authorization=AUTHORIZATION)
         assert (answer.status, answer.code) == (503, "store-unavailable")
         assert answer.json()["detail"] == "no connection to the replica is free"
-        assert (await ask(app, "GET", "/v1/events")).status == 200
+        assert (await ask(app, "GET", "/v1/events", authorization=AUTHORIZATION)).status == 200
         replica.start()
 
         async def answers() -> bool:
-            return (await ask(app, "GET", "/v1/customers/ann/timeline")).status == 200
+            timeline = "/v1/customers/ann/timeline"
+            return (await ask(app, "GET", timeline, authorization=AUTHORIZATION)).status == 200
 
         await until(answers)
 

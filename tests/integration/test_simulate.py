@@ -89,7 +89,7 @@ def test_a_second_run_repeats_the_first_and_adds_nothing(up: TidingsUp) -> None:
 
 def test_the_timeline_that_it_shows_is_rich(up: TidingsUp) -> None:
     output = simulate(up, *CROWD).stdout
-    (path,) = re.findall(rf"curl {up.url}(/\S+/timeline)", output)
+    (path,) = re.findall(rf"curl -u \S+ {up.url}(/\S+/timeline)", output)
     items = read(up, f"{path}?limit=200&min_position={head(up)}")["items"]
     assert {"customer.registered", "customer.identity_linked"} <= {item["type"] for item in items}
     assert any(item["customer_id"].startswith("~visitor") for item in items)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from app.catalogue import CATALOGUE
 from app.eventstore.batch import Claim
 from app.eventstore.checkpoints import positions_of
 from app.eventstore.database import Database
@@ -19,7 +20,6 @@ from app.eventstore.upcasting import Upcaster
 from app.eventstore.wakeups import Wakeups
 from app.kernel.event import Event, EventCatalogue, NewEvent
 from app.kernel.ids import new_event_id
-from app.modules.customers.events import REGISTERED
 from projections.as_of import PastModels, past_pool
 from projections.generations import make_first
 from projections.projection import Generation, Projection
@@ -28,7 +28,6 @@ from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.registry import PROJECTIONS
 from projections.session import Log
 
-CATALOGUE = EventCatalogue(REGISTERED)
 LONG_POLL = timedelta(seconds=5)
 DEADLINE_S = 20
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.catalogue import CATALOGUE
 from app.eventstore.database import Database
 from app.eventstore.parking import resume
 from app.eventstore.upcasting import Upcaster
@@ -35,7 +36,6 @@ from projections.timeline.tables import TimelineTables
 from tests.integration.projections.happenings import batch_sizes, histories
 from tests.integration.projections.poison import PICKY, park
 from tests.integration.projections.stage import (
-    CATALOGUE,
     NOON,
     Happening,
     Stage,

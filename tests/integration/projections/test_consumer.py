@@ -7,14 +7,16 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.checkpoints import ensure_checkpoints, note_error
-from app.eventstore.consumer import Consumer, is_transient
+from app.eventstore.consumer import Consumer
 from app.eventstore.database import Connection
+from app.eventstore.failures import is_transient
 from app.kernel.errors import StoreUnavailable
 from projections.projector import Projector
 from projections.timeline import TIMELINE
-from tests.integration.projections.stage import CATALOGUE, Stage, sent, until
+from tests.integration.projections.stage import Stage, sent, until
 
 pytestmark = pytest.mark.anyio
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.kernel.errors import InvalidInput, NotFound, PositionBeyondHead
 from app.modules.customers.events import (
     ConsentRecorded,
@@ -17,7 +18,7 @@ from projections.as_of import Moment
 from projections.customers.queries import Customers
 from projections.diff.queries import MAX_ENTRIES, Diffs
 from projections.timeline.queries import Timelines
-from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, sent
+from tests.integration.projections.stage import Stage, of_customer, sent
 from tests.integration.projections.visitors import known_visitor
 
 pytestmark = pytest.mark.anyio

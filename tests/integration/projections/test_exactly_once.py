@@ -8,12 +8,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore import batch
 from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.wakeups import Wakeups
 from projections.projection import Generation
 from projections.registry import PROJECTIONS
-from tests.integration.projections.stage import CATALOGUE, DEADLINE_S, Stage, sent
+from tests.integration.projections.stage import DEADLINE_S, Stage, sent
 
 pytestmark = pytest.mark.anyio
 

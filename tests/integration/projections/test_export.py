@@ -1,5 +1,6 @@
 """An export is everything that is held about a customer, in order, and says when it is whole."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -61,11 +62,11 @@ async def test_it_is_recorded_who_asked_for_it_on_nobodys_timeline(stage: Stage)
 
 
 async def test_what_is_encrypted_is_decrypted_for_whose_it_is(stage: Stage) -> None:
-    asked = []
+    asked: list[str | None] = []
 
-    async def reveal(customer_id: str, data: Raw) -> Raw:
-        asked.append(customer_id)
-        return Raw(bytes(data).replace(b"sealed", b"plain"))
+    async def reveal(values: Sequence[tuple[str | None, Raw]]) -> Sequence[Raw]:
+        asked.extend(customer_id for customer_id, _ in values)
+        return [Raw(bytes(data).replace(b"sealed", b"plain")) for _, data in values]
 
     await stage.record(
         of_customer("ann", CustomerRegistered({"name": "sealed"})), sent("ann", of="sealed")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.consumer import Consumer
 from app.eventstore.database import Connection
@@ -22,7 +23,7 @@ from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
 from tests.integration.projections.poison import PICKY, a_poisoned_log, park, parked, positions_of
-from tests.integration.projections.stage import CATALOGUE, Stage, sent
+from tests.integration.projections.stage import Stage, sent
 
 pytestmark = pytest.mark.anyio
 
@@ -124,6 +125,23 @@ async def test_events_that_fail_one_behind_the_other_are_skipped_one_by_one(stag
         await stage.record(sent("ann"))
         await stage.caught_up("timeline_g1")
         assert await positions_of(stage, "ann") == [1, 5]
+
+
+@pytest.mark.parametrize(
+    "error", [psycopg.errors.DeadlockDetected("busy"), psycopg.errors.UndefinedTable("no table")]
+)
+async def test_what_is_not_an_events_fault_leaves_a_key_as_it_was_parked(
+    stage: Stage, error: psycopg.Error
+) -> None:
+    async def fail(_: Connection) -> None:
+        raise error
+
+    async with a_poisoned_log(stage), await stage.log.connect(TIMELINE.shard_key) as connection:
+        before = await parked(stage)
+        with pytest.raises(type(error)):
+            await resume(connection, "timeline_g1", "ann", fail, skip=True)
+        assert await parked(stage) == before
+        assert not await stage.fetch("SELECT FROM skipped_events")
 
 
 class Overtaken:

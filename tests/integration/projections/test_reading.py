@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.database import Database, fetch
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable
 from projections import reading
@@ -18,7 +19,7 @@ from projections.reading import compiled
 from projections.rebuild import rebuild
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
-from tests.integration.projections.stage import CATALOGUE, Stage, opened_models, sent
+from tests.integration.projections.stage import Stage, opened_models, sent
 
 pytestmark = pytest.mark.anyio
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.kernel.errors import Refused
 from projections import filling
 from projections import rebuild as rebuilding
@@ -17,7 +18,7 @@ from projections.rebuild import rebuild, rollback
 from projections.registry import PROJECTIONS
 from projections.timeline import TIMELINE
 from projections.timeline.queries import Timelines
-from tests.integration.projections.stage import CATALOGUE, Stage, sent, until
+from tests.integration.projections.stage import Stage, sent, until
 
 pytestmark = pytest.mark.anyio
 

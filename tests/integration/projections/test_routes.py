@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from litestar.handlers import HTTPRouteHandler
 
+from app.catalogue import CATALOGUE
 from app.eventstore.database import Database
 from app.http.asgi import App
 from app.http.openapi import openapi_document
@@ -23,7 +24,7 @@ from projections.timeline.routes import timeline_routes
 from projections.visits.queries import Visits
 from projections.visits.routes import visit_routes
 from tests.integration.conftest import on_one_server
-from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, opened_stage, sent
+from tests.integration.projections.stage import Stage, of_customer, opened_stage, sent
 from tests.integration.projections.visitors import identities_of, known_visitor
 from tests.unit.http.asking import app_of, ask
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.modules.customers.events import CustomerRegistered, IdentityLinked, IdentityUnlinked
 from projections.customers import CUSTOMERS
 from projections.customers.queries import Customers
@@ -12,7 +13,7 @@ from projections.timeline.queries import TimelineFilter, Timelines
 from projections.visits import VISITS
 from projections.visits.queries import Visits
 from tests.integration.projections.poison import a_poisoned_log, park, unreadable
-from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, sent
+from tests.integration.projections.stage import Stage, of_customer, sent
 from tests.integration.projections.visitors import known_visitor
 
 pytestmark = pytest.mark.anyio

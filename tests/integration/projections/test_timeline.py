@@ -5,6 +5,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import kind_of
 from app.modules.customers.events import (
@@ -15,7 +16,7 @@ from app.modules.customers.events import (
 )
 from projections.timeline import TIMELINE
 from projections.timeline.queries import TimelineEntry, TimelineFilter, Timelines
-from tests.integration.projections.stage import CATALOGUE, NOON, Stage, of_customer, sent
+from tests.integration.projections.stage import NOON, Stage, of_customer, sent
 from tests.integration.projections.visitors import known_visitor
 
 pytestmark = pytest.mark.anyio

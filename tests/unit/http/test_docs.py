@@ -169,7 +169,7 @@ async def test_the_page_shows_each_operation_with_an_example_to_copy() -> None:
     assert 'data-path="/v1/customers/{customer_id}/change-traits"' in text
     assert "Change what is known of a customer." in text
     assert "At most so many." in text
-    assert "curl http://shop.example:8000/v1/customers" in text
+    assert "curl -u &quot;$TIDINGS_API_KEY:&quot; http://shop.example:8000/v1/customers" in text
     assert "/v1/customers/ada%20l/change-traits -H" in text
     assert 'value="ada l"' in text
     assert "integer 1 to 200" in text
