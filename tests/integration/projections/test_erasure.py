@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from app.catalogue import CATALOGUE
 from app.eventstore.database import Connection
 from app.kernel.errors import Erased, NotFound
 from app.kernel.event import RecordedEvent
@@ -28,7 +29,7 @@ from projections.registry import PROJECTIONS
 from projections.timeline.queries import TimelineEntry, Timelines
 from projections.verification import verify
 from tests.integration.erasing import STEPS, KeyTable, erase
-from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, sent
+from tests.integration.projections.stage import Stage, of_customer, sent
 from tests.integration.projections.visitors import identities_of, known_visitor
 
 pytestmark = pytest.mark.anyio

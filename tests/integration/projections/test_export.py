@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from app.catalogue import CATALOGUE
 from app.eventstore.codec import Codec
 from app.kernel.errors import NotFound
 from app.kernel.event import Metadata
@@ -15,7 +16,7 @@ from projections.customers.queries import Customers
 from projections.export.lines import PAGE_EVENTS, Exports, Reveal, as_it_is
 from projections.timeline.queries import Timelines
 from tests.integration.conftest import on_one_server
-from tests.integration.projections.stage import CATALOGUE, Stage, of_customer, sent
+from tests.integration.projections.stage import Stage, of_customer, sent
 from tests.integration.projections.visitors import known_visitor
 
 pytestmark = [pytest.mark.anyio, on_one_server]
