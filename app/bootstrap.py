@@ -32,7 +32,10 @@ from app.kernel.errors import ReadModelBehind
 from app.kernel.event import Metadata
 from app.kernel.sensitive import SensitiveFields
 from app.master_key import next_master_keys, read_master_keys, retire_master_keys
+from app.modules.customers.erasure import Erasures
+from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
+from app.modules.customers.receipts import Receipts
 from app.modules.customers.routes import customer_routes
 from app.modules.event_types.declared import EventTypes, followed_event_types
 from app.modules.event_types.routes import event_type_routes
@@ -76,6 +79,8 @@ from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
+from projections.export.lines import Exports
+from projections.export.routes import export_routes
 from projections.filling import JOBS, OnProgress
 from projections.generations import pointed_to
 from projections.lag import LagGauges, published_lag
@@ -254,8 +259,9 @@ def _api(
             *log_routes(store, disclosure),
             *event_type_routes(commands, event_types, CATALOGUE),
             *quarantine_routes(quarantine, replay, disclosure),
-            *log_routes(store, disclosure),
             *customer_routes(commands, identities),
+            *erasure_routes(_erasures(store, secret, data_keys)),
+            *export_routes(_exports(store, reading.models, disclosure)),
             *customer_query_routes(customers, identities, past, disclosure, fields.everywhere),
             *timeline_routes(timelines, past, disclosure),
             *diff_routes(Diffs(past, customers, timelines), disclosure),
@@ -368,6 +374,45 @@ async def opened_keys(settings: Settings, database: Database) -> AsyncIterator[K
     ) as store:
         executor = Executor(store, Codec(CATALOGUE))
         yield _keys(settings, store, executor, StoredKeyUses(store.pool))
+
+
+def _erasures(store: PostgresEventStore, secret: bytes, data_keys: DataKeys) -> Erasures:
+    return Erasures(store, Codec(CATALOGUE), data_keys, Receipts(secret))
+
+
+def _exports(store: PostgresEventStore, models: ReadModels, disclosure: Disclosure) -> Exports:
+    customers, timelines = Customers(models), Timelines(models, CATALOGUE, UPCASTERS)
+    return Exports(store, Codec(CATALOGUE), customers, timelines, disclosure.opened)
+
+
+@asynccontextmanager
+async def opened_erasures(settings: Settings, database: Database) -> AsyncIterator[Erasures]:
+    """What erases customers, for the time of the block."""
+    async with opened_store(
+        database, poll_interval=timedelta(milliseconds=settings.poll_interval_ms), max_pool_size=2
+    ) as store:
+        data_keys = data_keys_of(settings, store.pool)
+        await data_keys.begin()
+        yield _erasures(store, read_secret(settings), data_keys)
+
+
+@asynccontextmanager
+async def opened_exports(settings: Settings, database: Database) -> AsyncIterator[Exports]:
+    """What exports customers, for the time of the block."""
+    timeout = timedelta(milliseconds=settings.min_position_timeout_ms)
+    async with (
+        opened_store(
+            database,
+            poll_interval=timedelta(milliseconds=settings.poll_interval_ms),
+            upcasters=UPCASTERS,
+            max_pool_size=2,
+        ) as store,
+        database.pool(max_size=2, settings=QUERY_SETTINGS) as pool,
+    ):
+        data_keys = data_keys_of(settings, store.pool)
+        await data_keys.begin()
+        models = ReadModels(pool, min_position_timeout=timeout)
+        yield _exports(store, models, Disclosure(data_keys))
 
 
 def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:

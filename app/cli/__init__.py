@@ -22,6 +22,8 @@ COMMANDS = {
     "projector": "projector",
     "migrate": "migrate",
     "keys": "keys",
+    "erase": "erase",
+    "export": "export",
     "projections": "projections",
     "rebuild": "rebuild",
     "redact": "redact",

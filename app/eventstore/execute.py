@@ -20,7 +20,13 @@ from app.eventstore.codec import Codec, encode_metadata
 from app.eventstore.port import Append, AppendedEvent, EventStore, StreamAppend
 from app.kernel.cipher import CommandSealing
 from app.kernel.decider import Decider
-from app.kernel.errors import Contention, IdempotencyConflict, Refused, WrongExpectedVersion
+from app.kernel.errors import (
+    Contention,
+    Erased,
+    IdempotencyConflict,
+    Refused,
+    WrongExpectedVersion,
+)
 from app.kernel.event import Event, Metadata, NewEvent, RecordedEvent
 from app.kernel.ids import derived_event_id, new_event_id, stream_name
 
@@ -162,6 +168,10 @@ class Executor:
             appended = await self._store.append(append)
         except WrongExpectedVersion:
             raise _LostRace from None
+        except Erased:
+            if refresh:
+                raise
+            raise _LostRace from None  # what is remembered of the customer goes, too
         if appended.repeated and (
             original := await self._original(steps[0].stream, folded[0], key)
         ):

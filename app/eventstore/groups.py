@@ -59,6 +59,8 @@ class Waiting(Struct, eq=False):
             stream = b'"stream":%b,' % _encoder.encode(part.stream)
             if part.expected_version is not None:
                 stream += b'"expected":%d,' % part.expected_version
+            if self.append.internal:
+                stream += b'"internal":true,'
             for event in part.events:
                 record = stream + _encoder.encode(event)[1:]
                 if b"\0" in record:

@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from app.eventstore.port import Append, Appended, AppendedEvent
 from app.kernel.clock import Clock, system_clock
-from app.kernel.errors import IdempotencyConflict, UnstorableValue, WrongExpectedVersion
+from app.kernel.errors import Erased, IdempotencyConflict, UnstorableValue, WrongExpectedVersion
 from app.kernel.event import Metadata, RecordedEvent
 
 
@@ -24,6 +24,8 @@ class InMemoryEventStore:
         self._by_id: dict[UUID, RecordedEvent] = {}
         self._versions: dict[str, int] = {}
         self._grown = asyncio.Condition()
+        self.tombstones: set[str] = set()
+        """Whose events are refused."""
 
     async def append(self, append: Append) -> Appended:
         """See `EventStore.append`."""
@@ -33,6 +35,8 @@ class InMemoryEventStore:
         recorded = [self._by_id.get(event.event_id) for event in appended]
         if any(recorded):
             return _repeated(recorded, append)
+        if not append.internal and any(e.customer_id in self.tombstones for e in appended):
+            raise Erased
         for part in append.streams:
             actual = self._versions.get(part.stream, 0)
             if part.expected_version not in {None, actual}:

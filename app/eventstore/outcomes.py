@@ -9,7 +9,7 @@ from msgspec import Struct
 from app.eventstore.group_calls import GroupAnswer
 from app.eventstore.groups import Waiting
 from app.eventstore.port import Appended, AppendedEvent
-from app.kernel.errors import IdempotencyConflict, StoreUnavailable, WrongExpectedVersion
+from app.kernel.errors import Erased, IdempotencyConflict, StoreUnavailable, WrongExpectedVersion
 
 
 class _Refusal(Struct, frozen=True):
@@ -20,6 +20,7 @@ class _Refusal(Struct, frozen=True):
     version: int
     type: str | None
     fingerprint: str | None
+    erased: bool
 
 
 _refusals = msgspec.json.Decoder(list[_Refusal])
@@ -48,7 +49,9 @@ def tell_outcomes(group: Sequence[Waiting], answer: GroupAnswer) -> None:
 
 
 def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | Exception:
-    """Why an append was refused: it is recorded already, or a stream is at another version."""
+    """Why an append was refused: it is recorded already, its customer is erased, or a stream is at
+    another version.
+    """
     by_id = {refusal.event_id: refusal for refusal in refusals}
     of_events = [by_id[str(event_id)] for event_id in waiting.event_ids]
     recorded = tuple(
@@ -62,6 +65,8 @@ def _refused_outcome(waiting: Waiting, refusals: list[_Refusal]) -> Appended | E
         # Ids that no caller could have sent before were recorded by our own lost attempt.
         lost_attempt = waiting.sent and waiting.append.fingerprint is None
         return Appended(recorded, repeated=not lost_attempt)
+    if any(refusal.erased for refusal in of_events):
+        return Erased()
     actual = {refusal.stream: refusal.version for refusal in of_events}
     for part in waiting.append.streams:
         if part.expected_version not in {None, actual[part.stream]}:

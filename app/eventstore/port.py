@@ -29,6 +29,8 @@ class Append(Struct, frozen=True):
     streams: tuple[StreamAppend, ...]
     fingerprint: str | None = None
     """Compared with the recorded one when the first event's id is recorded already."""
+    internal: bool = False
+    """Whether a process of ours ends here what it began, which it may for the erased too."""
 
 
 class AppendedEvent(Struct, frozen=True):
@@ -60,7 +62,8 @@ class EventStore(Protocol):
         """Record the events, all or nothing, and answer after they are durable.
 
         Raises `WrongExpectedVersion`, `IdempotencyConflict` (the first event's id is recorded with
-        another fingerprint), `UnstorableValue`, or `StoreUnavailable`, after which it is unknown
+        another fingerprint), `Erased` (an event's customer was), `UnstorableValue`, or
+        `StoreUnavailable`, after which it is unknown
         whether the events were recorded and sending the same ids again is safe.
         """
         ...

@@ -149,6 +149,14 @@ key_epoch = Table(
     CheckConstraint("one_row", name="one_row"),
 )
 
+# Whose events are refused from now on, customers and visitors (`~…`): they were erased.
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("customer_id", Text(collation="C"), primary_key=True),
+    Column("erased_at", DateTime(timezone=True), nullable=False),
+)
+
 # When each API key was last used, to some seconds: too often changed to be an event.
 api_key_uses = Table(
     "api_key_uses",

@@ -71,6 +71,7 @@ _STATUS: Mapping[type[TidingsError], int] = {
     MethodNotAllowed: 405,
     RequestTimeout: 408,
     errors.Refused: 409,
+    errors.Erased: 410,
     errors.Contention: 409,
     errors.WrongExpectedVersion: 412,
     errors.InputTooLarge: 413,

@@ -24,6 +24,12 @@ class Refused(TidingsError):
     """The command breaks a rule of the business."""
 
 
+class Erased(Refused):
+    """The customer was erased, and nothing more is recorded of it."""
+
+    code: ClassVar[str] = "customer-erased"
+
+
 class InvalidInput(TidingsError):
     """The input is not valid."""
 

@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """No API key was used yet, and nobody has a data key."""
+    """No API key was used yet, nobody has a data key, and nobody was erased."""
     op.create_table(
         "api_key_uses",
         sa.Column("key_id", sa.Text(collation="C"), nullable=False),
@@ -43,6 +43,12 @@ def upgrade() -> None:
     op.create_index("quarantine_type_number_idx", "quarantine", ["type", "number"])
     op.create_index("quarantine_customer_id_idx", "quarantine", ["customer_id"])
     _make_data_keys()
+    op.create_table(
+        "tombstones",
+        sa.Column("customer_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", name="tombstones_pkey"),
+    )
 
 
 def _make_data_keys() -> None:
@@ -69,7 +75,9 @@ def _make_data_keys() -> None:
 
 
 def downgrade() -> None:
-    """Forget what is quarantined, and every data key: what they have sealed is lost."""
+    """Forget what is quarantined, who was erased, and every data key: what is sealed is lost."""
+    op.execute("DROP FUNCTION erase_customer(jsonb, text[], uuid[])")
+    op.drop_table("tombstones")
     op.drop_table("key_epoch")
     op.drop_table("data_keys")
     for function in ("redact_events(jsonb)", "only_sealed(jsonb, jsonb)"):

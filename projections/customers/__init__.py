@@ -8,7 +8,7 @@ from projections.projection import Projection, apply_sql
 
 CUSTOMERS: Projection[CustomersTables] = Projection(
     name="customers",
-    version=1,
+    version=2,
     shard_key=ShardKey.CUSTOMER,
     make_tables=make_tables,
     apply=partial(apply_sql, __name__),

@@ -1,6 +1,6 @@
 -- Profiles: sums and extremes, so no order matters within a batch. "Seen" counts senders' events.
 INSERT INTO {customers} AS known (
-    customer_id, stream_version, registered_at, first_seen, last_seen, events
+    customer_id, stream_version, registered_at, first_seen, last_seen, events, erased_at
 )
 SELECT
     customer_id,
@@ -10,7 +10,10 @@ SELECT
     ),
     min(occurred_at) FILTER (WHERE starts_with(stream, 'activity-')),
     max(occurred_at) FILTER (WHERE starts_with(stream, 'activity-')),
-    count(*) FILTER (WHERE starts_with(stream, 'activity-'))
+    count(*) FILTER (WHERE starts_with(stream, 'activity-')),
+    min(occurred_at) FILTER (
+        WHERE type = 'customer.erased' AND starts_with(stream, 'customer-')
+    )
 FROM batch
 WHERE customer_id IS NOT NULL
 GROUP BY customer_id
@@ -20,7 +23,8 @@ ON CONFLICT (customer_id) DO UPDATE SET
     registered_at = least(known.registered_at, excluded.registered_at),
     first_seen = least(known.first_seen, excluded.first_seen),
     last_seen = greatest(known.last_seen, excluded.last_seen),
-    events = known.events + excluded.events;
+    events = known.events + excluded.events,
+    erased_at = least(known.erased_at, excluded.erased_at);
 
 -- Traits: of several changes of one trait in a batch, the last stands; null removes it.
 WITH last AS (
@@ -84,3 +88,18 @@ WHERE type = 'customer.identity_linked'
 ORDER BY customer_id, identity_id
 ON CONFLICT (customer_id, identity_id) DO UPDATE SET
     kind = excluded.kind, linked_at = excluded.linked_at;
+
+-- The erased have nothing of this. Last, for the same batch may have said what it was; nothing more
+-- can come, for the log takes no command to them.
+WITH erased AS (
+    SELECT DISTINCT customer_id FROM batch
+    WHERE type = 'customer.erased' AND starts_with(stream, 'customer-')
+), traits AS (
+    DELETE FROM {customers_traits} AS trait USING erased
+    WHERE trait.customer_id = erased.customer_id
+), consents AS (
+    DELETE FROM {customers_consents} AS consent USING erased
+    WHERE consent.customer_id = erased.customer_id
+)
+DELETE FROM {customers_identities} AS identity USING erased
+WHERE identity.customer_id = erased.customer_id;

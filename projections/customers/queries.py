@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.structs import replace
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
@@ -57,6 +57,8 @@ class Customer(Struct, frozen=True):
     identities: Sequence[Identity]
     stale: Annotated[bool, Meta(examples=[False])]
     """Whether events are missing, for one of them could not be applied; see parked keys."""
+    erased_at: datetime | UnsetType = UNSET
+    """When the customer was erased, with traits, consents and identities; absent: it was not."""
 
 
 class CustomerPage(Struct, frozen=True):
@@ -134,9 +136,9 @@ _identities = msgspec.json.Decoder(list[Identity])
 
 
 def _customer(row: AnyRow) -> Customer:
-    _value, *profile, traits, consents, identities, stale = row
+    _value, *profile, traits, consents, identities, stale, erased_at = row
     details = (Raw(traits.encode()), _consents.decode(consents), _identities.decode(identities))
-    fields = (*profile, *details, stale)
+    fields = (*profile, *details, stale, UNSET if erased_at is None else erased_at)
     return Customer(*fields)
 
 
@@ -190,6 +192,7 @@ def _with_details(tables: CustomersTables, whom: Query) -> Query:
             _consents_of(tables).label("consents"),
             _identities_of(tables).label("identities"),
             _is_stale(tables).label("stale"),
+            profile.erased_at,
         )
         .select_from(
             page.join(tables.customers, profile.customer_id == page.c.customer_id).join(

@@ -92,7 +92,8 @@ def _by_id(tables: CustomersTables, shape: frozenset[str]) -> Query:
     ranges = [shape - {"next_low"}, shape - {"high"}] if "next_low" in shape else [shape]
     parts = []
     for names in ranges:
-        part = sa.select(NO_VALUE, customer_id).where(*(conditions[name] for name in sorted(names)))
+        part = sa.select(NO_VALUE, customer_id).where(tables.customers.c.erased_at.is_(None))
+        part = part.where(*(conditions[name] for name in sorted(names)))
         parts.append(sa.select(part.order_by(customer_id).limit(LIMIT).subquery()))
     both = sa.union_all(*parts).subquery()
     return sa.select(both).order_by(both.c.customer_id).limit(LIMIT)

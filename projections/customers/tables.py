@@ -27,6 +27,7 @@ def make_tables(metadata: sa.MetaData, suffix: str) -> CustomersTables:
         _time("first_seen", nullable=True),
         _time("last_seen", nullable=True),
         sa.Column("events", sa.BigInteger, nullable=False, comment="senders' events only"),
+        _time("erased_at", nullable=True),
         # Each event of a customer rewrites this row: room for the new one on the same page.
         postgresql_with={"fillfactor": 70},
     )

@@ -110,6 +110,8 @@ class Timelines:
         if as_of is None:
             rows = await self._models.rows(TIMELINE, query, values, min_position=min_position)
         else:
+            shape |= {"upto"}  # the past knows of an erasure that was to come
+            values |= {"upto": as_of.position}
             rows = await as_of.rows(TIMELINE, query, values, people=_ids)
         stale = bool(rows[0][-1])
         events = [_event(row) for row in rows[:limit] if row[0] is not None]
@@ -232,6 +234,7 @@ def _conditions(tables: TimelineTables) -> dict[str, sa.ColumnElement[bool]]:
         "since": entry.occurred_at >= sa.bindparam("since"),
         "until": entry.occurred_at < sa.bindparam("until"),
         "after": entry.position > sa.bindparam("after"),
+        "upto": entry.position <= sa.bindparam("upto"),
         "before": sa.tuple_(*key) < sa.tuple_(*place),
     }
 

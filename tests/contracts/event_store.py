@@ -1,17 +1,27 @@
 """What every event store does.
 
-A test module that has a fixture `store` runs the suite by importing everything from here.
+A test module that has the fixtures `store` and `bury` runs the suite by importing everything from
+here.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from app.eventstore.port import NO_STREAM, Append, Appended, EventStore, StreamAppend
-from app.kernel.errors import IdempotencyConflict, UnstorableValue, WrongExpectedVersion
+from app.kernel.errors import (
+    Erased,
+    IdempotencyConflict,
+    UnstorableValue,
+    WrongExpectedVersion,
+)
 from tests.controls.events import an_append, an_event, keyed_id
+
+Bury = Callable[[str], Awaitable[None]]
+"""Puts a tombstone on a customer's id."""
 
 
 async def test_a_new_stream_begins_at_version_1_and_the_log_at_position_1(
@@ -264,3 +274,70 @@ async def test_time_never_runs_backwards_in_the_log(store: EventStore) -> None:
     await asyncio.gather(*(store.append(an_append(f"order-{n % 7}")) for n in range(100)))
     recorded = [event.recorded_at for event in await store.read_log(after=0, limit=200)]
     assert recorded == sorted(recorded)
+
+
+async def test_an_event_of_an_erased_customer_is_refused_and_those_beside_it_are_not(
+    store: EventStore, bury: Bury
+) -> None:
+    def of(customer_id: str | None) -> Append:
+        return an_append(f"x-{customer_id}", an_event(customer_id=customer_id))
+
+    await store.append(of("ann"))
+    await bury("ann")
+    for _ in range(3):  # whether the store takes ids for new or looks for them
+        outcomes = await store.append_many([of("ben"), of("ann"), of(None), of("anna")])
+        assert [type(outcome) for outcome in outcomes] == [Appended, Erased, Appended, Appended]
+    with pytest.raises(Erased):
+        await store.append(of("ann"))
+    read = await store.read_log(after=0, limit=100, customer_ids=["ann"])
+    assert [event.position for event in read] == [1]
+
+
+async def test_an_append_with_one_event_of_an_erased_customer_is_refused_whole(
+    store: EventStore, bury: Bury
+) -> None:
+    await bury("ann")
+    both = Append(
+        (
+            StreamAppend("order-1", (an_event(customer_id="ben"),), NO_STREAM),
+            StreamAppend("order-2", (an_event(customer_id="ann"),), NO_STREAM),
+        )
+    )
+    with pytest.raises(Erased):
+        await store.append(both)
+    assert await store.head() == 0
+
+
+async def test_what_was_recorded_before_the_erasure_is_repeated_as_ever(
+    store: EventStore, bury: Bury
+) -> None:
+    def again() -> Append:
+        event = an_event(event_id=keyed_id("a"), fingerprint="f")
+        return an_append("order-1", event, fingerprint="f")
+
+    first = await store.append(again())
+    await bury("ann")
+    second = await store.append(again())
+    assert (second.events, second.repeated) == (first.events, True)
+
+
+async def test_an_erased_customer_is_what_is_said_before_a_wrong_version(
+    store: EventStore, bury: Bury
+) -> None:
+    await bury("ann")
+    with pytest.raises(Erased):
+        await store.append(an_append("order-1", expected_version=7))
+
+
+async def test_what_is_internal_ends_what_began_before_the_erasure(
+    store: EventStore, bury: Bury
+) -> None:
+    await bury("ann")
+    parts = an_append("order-1", an_event(1), an_event(2)).streams
+    for expected in (None, 2):
+        part = msgspec.structs.replace(parts[0], expected_version=expected)
+        part = msgspec.structs.replace(part, events=(an_event(1), an_event(2)))
+        assert not (await store.append(Append((part,), internal=True))).repeated
+    with pytest.raises(Erased):
+        await store.append(Append(parts))
+    assert await store.head() == 4

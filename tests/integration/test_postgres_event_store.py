@@ -9,6 +9,7 @@ from app.eventstore.database import Database
 from app.eventstore.port import EventStore
 from app.eventstore.postgres import opened_store
 from tests.contracts.event_store import *  # noqa: F403 - the suite
+from tests.contracts.event_store import Bury
 
 pytestmark = pytest.mark.anyio
 
@@ -17,3 +18,12 @@ pytestmark = pytest.mark.anyio
 async def store(database: Database) -> AsyncIterator[EventStore]:
     async with opened_store(database, poll_interval=timedelta(seconds=5)) as opened:
         yield opened
+
+
+@pytest.fixture
+def bury(database: Database) -> Bury:
+    async def bury_one(customer_id: str) -> None:
+        async with await database.connect() as connection:
+            await connection.execute("INSERT INTO tombstones VALUES (%s, now())", (customer_id,))
+
+    return bury_one

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from app.kernel.errors import UnknownEvent
+from app.kernel.errors import Erased, UnknownEvent
 from app.modules.customers.decider import (
     CUSTOMER,
     MAX_CONSENTS,
@@ -13,6 +13,7 @@ from app.modules.customers.decider import (
     MAX_TRAITS,
     AlreadyRegistered,
     ChangeTraits,
+    Erase,
     LinkIdentity,
     Preference,
     RecordConsent,
@@ -27,6 +28,7 @@ from app.modules.customers.decider import (
 from app.modules.customers.events import (
     ConsentRecorded,
     ConsentWithdrawn,
+    CustomerErased,
     CustomerRegistered,
     CustomerTraitsChanged,
     IdentityLinked,
@@ -289,6 +291,24 @@ def test_unlinking_leaves_the_other_identities() -> None:
     given(CUSTOMER, anna.email_linked, phone_linked, anna.email_unlinked).when(
         UnlinkIdentity(anna.PHONE_ID)
     ).then(IdentityUnlinked(anna.PHONE_ID, "phone"))
+
+
+def test_an_erasure_says_how_many_identities_and_visitors_there_were() -> None:
+    given(CUSTOMER, anna.registered, anna.email_linked).when(Erase(0)).then(CustomerErased(1, 0))
+    given(CUSTOMER).when(Erase(0)).then(CustomerErased(0, 0))
+
+
+def test_erasing_again_is_nothing() -> None:
+    given(CUSTOMER, anna.registered, CustomerErased(0, 0)).when(Erase(0)).then_nothing()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [anna.register, anna.upgrade, anna.agree_to_news, anna.decline_news, anna.link_email],
+    ids=lambda command: type(command).__name__,
+)
+def test_to_the_erased_nothing_is_commanded(command: Any) -> None:
+    given(CUSTOMER, anna.registered, CustomerErased(0, 0)).when(command).then_refused(Erased)
 
 
 def test_an_event_of_something_else_is_not_folded() -> None:

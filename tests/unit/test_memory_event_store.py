@@ -3,12 +3,20 @@
 import pytest
 
 from app.eventstore.memory import InMemoryEventStore
-from app.eventstore.port import EventStore
 from tests.contracts.event_store import *  # noqa: F403 - the suite
+from tests.contracts.event_store import Bury
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def store() -> EventStore:
+def store() -> InMemoryEventStore:
     return InMemoryEventStore()
+
+
+@pytest.fixture
+def bury(store: InMemoryEventStore) -> Bury:
+    async def bury_one(customer_id: str) -> None:
+        store.tombstones.add(customer_id)
+
+    return bury_one

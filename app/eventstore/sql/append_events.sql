@@ -5,19 +5,21 @@
 -- the first; behind an append that expects an exact version, which counts its own, it goes on),
 -- event_id, stream, expected (the stream's version before its append; null: any), head (its version
 -- as long as the log ends at `seen`; null: not known), known (a version that it has; null: none known),
--- type, schema_version (null: 1), customer_id, data, metadata, occurred_at (null: when recorded). Each
--- append is recorded or refused alone and whole. An append that expects an exact version must be the
+-- type, schema_version (null: 1), customer_id, internal (true: it ends what began before its customer
+-- was erased), data, metadata, occurred_at (null: when recorded). Each append is recorded or refused
+-- alone and whole; one with an event of an erased customer is refused, unless that is internal. An append that expects an exact version must be the
 -- first to its stream in the group: behind another it gets that one's version, and the group fails.
 --
 -- With `fresh`, nothing is looked up that could refuse an append: the caller says that the ids are
 -- new and that no versions are expected. Should an id not be new after all, the group fails; so it
--- does when a head is not what the caller says.
+-- does when a head is not what the caller says, or when a customer was erased: in each case by a
+-- unique violation, upon which the caller sends the group again, to be looked at.
 --
 -- Answers one row. The recorded events stand at first_position and the places after it, in the order
 -- of the request; versions are theirs in that order. refusals (null: none) is a JSON array of one
 -- record an event of a refused append: append, event_id, and the position, stream, version, type and
--- fingerprint of the event that is recorded under that id already, or else no position and the
--- version of the stream that it was for.
+-- fingerprint of the event that is recorded under that id already, or else no position, the version
+-- of the stream that it was for, and whether it is refused because its customer was erased.
 --
 -- Why this is safe: the lock is held until the commit is visible to everybody (PostgreSQL releases
 -- locks after that), so positions become visible in order; and under READ COMMITTED each statement
@@ -40,6 +42,7 @@ DECLARE
     last_recorded_at timestamptz;
     now_recorded_at timestamptz;
     refused_appends integer[];
+    any_erased boolean;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'events are appended at READ COMMITTED only' USING ERRCODE = '25001';
@@ -52,10 +55,23 @@ BEGIN
 
     now_recorded_at := greatest(clock_now(), last_recorded_at);
 
+    -- Under the lock, so nothing of a customer can come in behind its erasure.
+    any_erased := (SELECT t.customer_id FROM tombstones t LIMIT 1) IS NOT NULL;
+
+    IF fresh AND any_erased AND (
+        SELECT true FROM jsonb_to_recordset(request) AS r (customer_id text, internal boolean)
+        WHERE r.internal IS NOT TRUE AND (
+            SELECT t.customer_id FROM tombstones t WHERE t.customer_id = r.customer_id
+        ) IS NOT NULL LIMIT 1
+    ) THEN
+        RAISE EXCEPTION 'a customer of the group was erased' USING ERRCODE = 'unique_violation';
+    END IF;
+
     IF NOT fresh THEN
         SELECT array_agg(DISTINCT r.append) INTO refused_appends
         FROM jsonb_to_recordset(request) AS r (
-            append integer, event_id uuid, stream text, expected integer
+            append integer, event_id uuid, stream text, expected integer, customer_id text,
+            internal boolean
         )
         -- Scalar subqueries on purpose: EXISTS might be hashed, which reads the whole log.
         WHERE (SELECT e.position FROM events e WHERE e.event_id = r.event_id LIMIT 1) IS NOT NULL
@@ -63,7 +79,10 @@ BEGIN
                 SELECT e.version FROM events e
                 WHERE e.stream = r.stream AND e.version >= r.expected
                 ORDER BY e.version DESC LIMIT 1
-            ), 0);
+            ), 0)
+            OR any_erased AND r.internal IS NOT TRUE AND (
+                SELECT t.customer_id FROM tombstones t WHERE t.customer_id = r.customer_id
+            ) IS NOT NULL;
     END IF;
 
     IF refused_appends IS NOT NULL THEN
@@ -74,9 +93,14 @@ BEGIN
             'stream', coalesce(e.stream, r.stream),
             'version', coalesce(e.version, stream_version(r.stream)),
             'type', e.type,
-            'fingerprint', e.metadata ->> 'fingerprint'
+            'fingerprint', e.metadata ->> 'fingerprint',
+            'erased', r.internal IS NOT TRUE AND (
+                SELECT t.customer_id FROM tombstones t WHERE t.customer_id = r.customer_id
+            ) IS NOT NULL
         )) INTO refusals
-        FROM jsonb_to_recordset(request) AS r (append integer, event_id uuid, stream text)
+        FROM jsonb_to_recordset(request) AS r (
+            append integer, event_id uuid, stream text, customer_id text, internal boolean
+        )
         LEFT JOIN events e ON e.event_id = r.event_id
         WHERE r.append = ANY (refused_appends);
 

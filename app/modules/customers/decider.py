@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from app.kernel.cipher import digest_of
 from app.kernel.decider import Decider
-from app.kernel.errors import Refused, UnknownEvent
+from app.kernel.errors import Erased, Refused, UnknownEvent
 from app.kernel.event import Event
 from app.kernel.sensitive import SensitiveByName
 from app.modules.customers.events import (
     ConsentRecorded,
     ConsentWithdrawn,
+    CustomerErased,
     CustomerRegistered,
     CustomerTraitsChanged,
     IdentityClaimed,
@@ -103,6 +104,12 @@ class UnlinkIdentity(Struct, frozen=True):
     identity_id: UUID
 
 
+class Erase(Struct, frozen=True):
+    """Forget the customer, together with so many visitors that it turned out to be."""
+
+    visitors: int
+
+
 class ClaimIdentity(Struct, frozen=True):
     """Give the identity to a customer."""
 
@@ -116,7 +123,7 @@ class ReleaseIdentity(Struct, frozen=True):
 
 
 ConsentCommand = RecordConsent | WithdrawConsent | SetPreferences
-CustomerCommand = Register | ChangeTraits | ConsentCommand | LinkIdentity | UnlinkIdentity
+CustomerCommand = Register | ChangeTraits | ConsentCommand | LinkIdentity | UnlinkIdentity | Erase
 IdentityCommand = ClaimIdentity | ReleaseIdentity
 
 
@@ -135,6 +142,7 @@ class Customer(Struct, frozen=True):
     consents: Mapping[tuple[str, str], Consent] = {}
     """By channel and topic."""
     identities: Mapping[UUID, IdentityKind] = {}
+    is_erased: bool = False
 
 
 class Unclaimed(Struct, frozen=True):
@@ -151,7 +159,9 @@ Identity = Unclaimed | ClaimedBy
 
 
 def decide_customer(command: CustomerCommand, customer: Customer) -> Sequence[Event]:
-    """What follows from a command to a customer."""
+    """What follows from a command to a customer; `Erased` where there is none any more."""
+    if customer.is_erased or isinstance(command, Erase):
+        return _erase(command, customer)
     match command:
         case Register():
             return _register(command, customer)
@@ -232,6 +242,15 @@ def _unlink_identity(command: UnlinkIdentity, customer: Customer) -> Sequence[Ev
     return () if kind is None else (IdentityUnlinked(command.identity_id, kind),)
 
 
+def _erase(command: CustomerCommand, customer: Customer) -> Sequence[Event]:
+    """Of the erased, nothing follows from anything."""
+    if not isinstance(command, Erase):
+        raise Erased
+    return (
+        () if customer.is_erased else (CustomerErased(len(customer.identities), command.visitors),)
+    )
+
+
 def evolve_customer(customer: Customer, event: Event) -> Customer:
     """The customer after an event."""
     match event:
@@ -239,17 +258,16 @@ def evolve_customer(customer: Customer, event: Event) -> Customer:
             return replace(customer, registered=True, traits=_with_traits(customer.traits, traits))
         case CustomerTraitsChanged(traits=traits):
             return replace(customer, traits=_with_traits(customer.traits, traits))
-        case ConsentRecorded(channel=channel, topic=topic):
-            said = {(channel, topic): Consent.GIVEN}
-            return replace(customer, consents={**customer.consents, **said})
-        case ConsentWithdrawn(channel=channel, topic=topic):
-            said = {(channel, topic): Consent.WITHDRAWN}
-            return replace(customer, consents={**customer.consents, **said})
+        case ConsentRecorded(channel, topic) | ConsentWithdrawn(channel, topic):
+            said = Consent.GIVEN if isinstance(event, ConsentRecorded) else Consent.WITHDRAWN
+            return replace(customer, consents={**customer.consents, (channel, topic): said})
         case IdentityLinked(identity_id=identity_id, kind=kind):
             return replace(customer, identities={**customer.identities, identity_id: kind})
         case IdentityUnlinked(identity_id=unlinked):
             rest = {known: kind for known, kind in customer.identities.items() if known != unlinked}
             return replace(customer, identities=rest)
+        case CustomerErased():
+            return Customer(is_erased=True)
         case _:
             raise UnknownEvent(f"{event.tag} is no event of a customer")
 
@@ -330,6 +348,7 @@ CUSTOMER: Decider[CustomerCommand, Customer] = Decider(
         ConsentWithdrawn,
         IdentityLinked,
         IdentityUnlinked,
+        CustomerErased,
     ),
 )
 

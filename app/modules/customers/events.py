@@ -69,6 +69,29 @@ class IdentityUnlinked(Event, frozen=True):
     kind: IdentityKind
 
 
+class CustomerErased(Event, frozen=True):
+    """The customer's data key, its identities and its visitors' data keys were destroyed."""
+
+    tag: ClassVar[str] = "customer.erased"
+    title: ClassVar[str] = "Erased"
+    is_administrative: ClassVar[bool] = True
+
+    identities: int
+    """How many there were."""
+    visitors: int
+    """How many of them were visitors, who are erased too."""
+
+
+class CustomerExported(Event, frozen=True):
+    """Somebody was given everything that is held about the customer."""
+
+    tag: ClassVar[str] = "customer.exported"
+    title: ClassVar[str] = "Exported {customer_id}"
+    is_administrative: ClassVar[bool] = True
+
+    customer_id: str
+
+
 class IdentityClaimed(Event, frozen=True):
     """The identity belongs to a customer."""
 
@@ -94,6 +117,8 @@ REGISTERED = (
     ConsentWithdrawn,
     IdentityLinked,
     IdentityUnlinked,
+    CustomerErased,
+    CustomerExported,
     IdentityClaimed,
     IdentityReleased,
 )

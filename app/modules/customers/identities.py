@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.database import Connection, fetch
-from app.kernel.errors import InvalidInput
+from app.kernel.errors import Erased, InvalidInput
 from app.kernel.fingerprint import keyed_digest
 from app.kernel.ids import anonymous, check_anonymous_id
 from app.modules.customers.events import IdentityKind
@@ -20,9 +20,12 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]")
 
 _FIND = "SELECT identity_id FROM identities WHERE kind = %s AND digest = %s"
-# Of two that create one identity at once, the later answers with what the earlier made.
+# Of two that create one identity at once, the later answers with what the earlier made. An erased
+# visitor is nobody's: whoever has the device next must not find what its former owner did.
 _CREATE = """
-INSERT INTO identities (identity_id, kind, digest, anonymous_id) VALUES (%s, %s, %s, %s)
+INSERT INTO identities (identity_id, kind, digest, anonymous_id)
+SELECT new.* FROM (VALUES (%s::uuid, %s, %s::bytea, %s)) AS new (identity_id, kind, digest, who)
+WHERE NOT EXISTS (SELECT FROM tombstones WHERE tombstones.customer_id = new.who)
 ON CONFLICT (kind, digest) DO UPDATE SET kind = excluded.kind
 RETURNING identity_id
 """
@@ -96,7 +99,7 @@ class Identities:
     async def find_or_create(self, kind: IdentityKind, value: str) -> UUID:
         """The id of the identity; however many ask for a new one at once, all get the same.
 
-        Raises `InvalidInput` or `StoreUnavailable`.
+        Raises `InvalidInput`, `Erased` for a visitor who was, or `StoreUnavailable`.
         """
         value = normalised(kind, value)
         digest = self._digest(kind, value)
@@ -106,7 +109,9 @@ class Identities:
         identity_id = uuid4()
         anonymous_id = anonymous(value) if kind == "anonymous" else None
         created = await self._identity_id(_CREATE, identity_id, kind, digest, anonymous_id)
-        return created or identity_id
+        if created is None:
+            raise Erased("the visitor was erased, and can be linked to nobody")
+        return created
 
     def _digest(self, kind: IdentityKind, value: str) -> bytes:
         return keyed_digest(self._secret, "identity", kind, value)

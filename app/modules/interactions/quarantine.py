@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from app.eventstore.database import Connection, borrowing, fetch, rows_of
 from app.eventstore.port import Append, Appended, AppendedEvent
 from app.kernel.declared import Reason
-from app.kernel.errors import IdempotencyConflict, UnstorableValue, first_line
+from app.kernel.errors import Erased, IdempotencyConflict, UnstorableValue, first_line
 from app.kernel.event import NewEvent
 from app.kernel.metrics import UNMEASURED, Counter
 
@@ -36,6 +36,7 @@ ORDER BY ordinal
 ON CONFLICT (event_id) DO NOTHING
 RETURNING event_id
 """
+_ERASED = "SELECT customer_id FROM tombstones WHERE customer_id = ANY (%s)"
 _RECORDED = """
 SELECT event_id, type, stream, version, position, metadata ->> 'fingerprint' FROM events
 WHERE event_id = ANY (%s)
@@ -126,12 +127,18 @@ class StoredQuarantine:
     async def keep(self, misfits: Sequence[Misfit]) -> list[Kept | Appended | Exception]:
         """See `Quarantine.keep`."""
         ids = [misfit.event.event_id for misfit in misfits]
+        whose = [misfit.event.customer_id for misfit in misfits]
+        erased = {row[0] for row in await fetch(self._pool, _ERASED, (whose,))}
         # What is recorded already was good when it came: a repeat gets its original answer.
         recorded: dict[UUID, tuple[Kept | Appended, str | None]] = {
             row[0]: (Appended((AppendedEvent(*row[:5]),), repeated=True), row[5])
             for row in await fetch(self._pool, _RECORDED, (ids,))
         }
-        wanted = [misfit for misfit in misfits if misfit.event.event_id not in recorded]
+        wanted = [
+            misfit
+            for misfit in misfits
+            if misfit.event.event_id not in recorded and misfit.event.customer_id not in erased
+        ]
         try:
             fresh, kept = await self._kept(wanted)
         except DataError as error:
@@ -141,7 +148,12 @@ class StoredQuarantine:
             return [outcome for misfit in misfits for outcome in await self.keep([misfit])]
         self._quarantined.inc(len(fresh))
         known = {**kept, **recorded}
-        return [_outcome(misfit, known, fresh) for misfit in misfits]
+        return [
+            Erased()
+            if misfit.event.customer_id in erased and misfit.event.event_id not in known
+            else _outcome(misfit, known, fresh)
+            for misfit in misfits
+        ]
 
     async def _kept(
         self, misfits: Sequence[Misfit]

@@ -99,6 +99,14 @@ class DataKeys:
         for customer_id in customer_ids:
             self.forget(customer_id)
 
+    async def destroy_in(self, connection: Connection, customer_id: str) -> None:
+        """Destroy the key in the open transaction of a connection.
+
+        Whoever reads it before the commit may keep it until the next look for destroyed ones.
+        """
+        await connection.execute(DESTROY, {"ids": [customer_id]})
+        self.forget(customer_id)
+
     def forget(self, customer_id: str) -> None:
         """Keep the key in this process's memory no longer."""
         self._known.pop(customer_id, None)

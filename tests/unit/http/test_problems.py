@@ -38,6 +38,7 @@ EXPECTED: list[tuple[Exception, int, str]] = [
     (errors.Refused(), 409, "refused"),
     (CustomerAlreadyRegistered(), 409, "customer-already-registered"),
     (errors.Contention(), 409, "contention"),
+    (errors.Erased(), 410, "customer-erased"),
     (errors.WrongExpectedVersion("order-1", 3, 4), 412, "wrong-expected-version"),
     (errors.InputTooLarge(), 413, "input-too-large"),
     (UnsupportedMediaType(), 415, "unsupported-media-type"),

@@ -1,0 +1,29 @@
+-- Appends the erasure of a customer and buries the ids that it was known under: from then on
+-- `append_events` refuses them. Forgets its identities, and what is quarantined of it. Answers the event's position. It raises
+-- (P0001) when the event is refused: recorded already, or the stream has grown.
+--
+-- Whoever calls it commits at once, in the same message, for it takes the log's lock.
+CREATE OR REPLACE FUNCTION erase_customer(
+    request jsonb, customer_ids text[], identity_ids uuid[], OUT erased_at_position bigint
+)
+LANGUAGE plpgsql VOLATILE
+AS $function$
+BEGIN
+    -- First, for nobody is to wait for a row of them behind the log's lock.
+    DELETE FROM identities WHERE identity_id = ANY (identity_ids);
+    DELETE FROM quarantine WHERE customer_id = ANY (customer_ids);
+
+    SELECT answer.first_position INTO erased_at_position
+    FROM append_events(request) AS answer WHERE answer.refusals IS NULL;
+    IF erased_at_position IS NULL THEN
+        RAISE EXCEPTION 'the customer has changed meanwhile';
+    END IF;
+
+    -- A visitor may be buried already, by an erasure of its own.
+    INSERT INTO tombstones (customer_id, erased_at)
+    SELECT DISTINCT who.id, event.recorded_at
+    FROM unnest(customer_ids) AS who (id), events AS event
+    WHERE event.position = erased_at_position
+    ON CONFLICT (customer_id) DO NOTHING;
+END
+$function$
