@@ -100,13 +100,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+NO_LIMIT = 10_000_000
+
+
 @contextmanager
 def tidings_server(bench: Bench, database: Database, *, workers: int = 1) -> Iterator[Server]:
-    """``tidings serve`` as a user runs it: its defaults, the log in a file."""
+    """``tidings serve`` as a user runs it, the log in a file; with limits that nobody meets, for
+    one key sends everything.
+    """
     port = _free_port()
     env = environment(bench, database)
     authorization = f"Bearer {_api_key(env)}"
     arguments = ["-m", "app", "serve", "--port", str(port), "--workers", str(workers)]
+    for limit in ("--max-requests-per-s", "--max-events-per-s"):
+        arguments += [limit, str(NO_LIMIT)]
     with running(bench, arguments, env=env) as (process, log):
         yield Server(f"http://{HOST}:{port}", process, log, authorization)
 

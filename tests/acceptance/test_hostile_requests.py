@@ -62,6 +62,18 @@ def test_a_body_that_is_announced_as_too_large_is_refused_before_it_comes(
     assert answer_to(tidings_up, request).status == 413
 
 
+@pytest.mark.parametrize("end", [-1, 40])
+def test_what_never_comes_to_its_end_is_given_up_with_a_word(
+    tidings_up: TidingsUp, end: int
+) -> None:
+    """In the body, which gets 30 s, and in the head, which gets 10."""
+    request = framed(f"Content-Length: {len(EVENT)}")[:end]
+    answer = send_bytes(tidings_up.url, request, timeout_seconds=120)
+    assert answer is not None
+    assert (answer.status, answer.code) == (408, "request-timeout")
+    check_headers(answer)
+
+
 def test_too_many_requests_that_wait_on_one_connection_end_it(tidings_up: TidingsUp) -> None:
     request = head("GET /health/live HTTP/1.1", "Host: tidings")
     send_bytes(tidings_up.url, request * 10_000, ends=True)
