@@ -29,6 +29,10 @@ from app.settings import Settings, environment_of
 from app.supervisor import ChildSpec, Supervisor, listen
 
 GRACE_S = 5
+KEEP_ALIVE_S = 75
+"""Longer than clients keep an idle connection: one that the server closes while a request is on its
+way loses that request, and the client cannot tell whether it was carried out.
+"""
 MAX_OPEN_FILES = 65_536
 """A connection is one; the usual limit of 1,024 is lower than what a process serves."""
 GARBAGE_OBJECTS = 20_000
@@ -112,6 +116,7 @@ def server_config(
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
 
 

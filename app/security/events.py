@@ -33,6 +33,7 @@ class RedactionBegun(Event, frozen=True):
 
     tag: ClassVar[str] = "tidings.redaction_begun"
     title: ClassVar[str] = "Began a redaction"
+    is_administrative: ClassVar[bool] = True
 
     fields: tuple[str, ...]
     """The names that are sensitive everywhere; event types may declare more."""
@@ -43,6 +44,7 @@ class RedactionDone(Event, frozen=True):
 
     tag: ClassVar[str] = "tidings.redacted"
     title: ClassVar[str] = "Redacted {events} events"
+    is_administrative: ClassVar[bool] = True
 
     events: int
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 ROUTES = documented_routes()
 LIFETIME_S = 1
-LET_IN = {200, 201, 202, 204, 302, 307, 400, 404, 409}
+LET_IN = {200, 201, 202, 204, 302, 307, 400, 404, 409, 410}
 """What somebody is answered who was let in: what is asked for here is often not there."""
 
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -25,6 +25,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{stream}": lambda: "nothing-of-the-kind",
     "{name}": lambda: "nothing-of-the-kind",
     "{key_id}": lambda: "3kTMd1AqzX0b",
+    "{event_type}": lambda: "nothing-of-the-kind",
+    "{event_id}": lambda: str(uuid4()),
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 
@@ -58,6 +60,7 @@ COLUMNS = [
     Column("of another store", bearer("other store"), always(401)),
     Column("expired", bearer("expired"), always(401)),
     Column("revoked", bearer("revoked"), always(401)),
+    Column("another customer's token", bearer("another customer's token"), always(403)),
     Column(
         "all scopes but the right one",
         lambda route, keys: f"Bearer {keys[f'without {route.scope}']}",
@@ -74,7 +77,7 @@ COLUMNS = [
 
 async def made_keys(api: Api) -> Keys:
     async def made(name: str, scopes: list[str], **more: object) -> str:
-        asked = {"name": f"matrix {name} {uuid4()}", "scopes": scopes, **more}
+        asked = {"name": f"matrix {name} {uuid4()}".replace(":", " "), "scopes": scopes, **more}
         answer = await api.post("/v1/keys", asked)
         assert answer.status == 201, answer
         key: str = answer.json()["key"]
@@ -88,6 +91,8 @@ async def made_keys(api: Api) -> Keys:
         "with None": await made("with one", ["pii:read"]),
         "without None": await made("without any", ["pii:read"]),
     }
+    token = await api.post(f"/v1/customers/customer-of-{uuid4()}/tokens", {})
+    keys["another customer's token"] = token.json()["token"]
     right = keys["revoked"]
     keys["bad checksum"] = right[:-1] + ("0" if right[-1] != "0" else "1")
     for scope in SCOPES:

@@ -12,7 +12,7 @@ import pytest
 
 from app.embedded import find_running
 from app.kernel.cipher import MASK
-from tests.fixtures.api import Api
+from tests.fixtures.api import Api, until_async
 from tests.fixtures.tidings_up import TidingsUp, tidings
 
 pytestmark = pytest.mark.anyio
@@ -267,3 +267,64 @@ async def test_plaintext_of_a_field_that_is_declared_sensitive_later_is_redacted
     assert size not in stored
     stream = await api.read(f"/v1/streams/activity-{ann}")
     assert stream["items"][0]["data"] == event["data"]
+
+
+async def test_what_is_quarantined_is_sealed_and_still_replayed(
+    api: Api, tidings_up: TidingsUp
+) -> None:
+    ann, event_type = a_customer(), f"Signed {secrets.token_hex(4)}"
+    wanted = {"properties": {"email": {"type": "number"}}}
+    await declare(api, event_type, wanted)
+    event = {"type": event_type, "customer_id": ann, "data": {"email": EMAIL}}
+    assert (await api.post("/v1/events", event)).status == 202
+    found = rows(tidings_up, "SELECT data::text FROM quarantine WHERE customer_id = %s", ann)
+    assert len(found) == 1
+    assert MARK not in found[0]
+    [kept] = (await api.read(f"/v1/quarantine?type={event_type.replace(' ', '%20')}"))["items"]
+    assert kept["data"] == {"email": EMAIL}
+
+    await declare(api, event_type, {"properties": {"email": {"type": "string"}}})
+
+    async def is_replayed() -> bool:  # a worker may know the former schema for a second
+        replayed = await api.post("/v1/quarantine/replay", {"type": event_type})
+        return bool(replayed.json()["recorded"])
+
+    await until_async(is_replayed, seconds=20)
+    [recorded] = (await api.read(f"/v1/streams/activity-{ann}"))["items"]
+    assert recorded["data"] == {"email": EMAIL}
+
+
+async def test_what_was_sealed_of_an_erased_customer_is_gone(
+    api: Api, tidings_up: TidingsUp
+) -> None:
+    ann = a_customer()
+    await tell(api, ann)
+    assert (await api.send("POST", f"/v1/customers/{ann}/erase")).status == 200
+
+    async def is_gone() -> bool:  # a worker may remember a key for two seconds
+        streams = [await api.read(f"/v1/streams/activity-{ann}") for _ in range(10)]
+        return MARK not in str(streams)
+
+    await until_async(is_gone, seconds=20)
+    signed = (await api.read(f"/v1/streams/activity-{ann}"))["items"][0]
+    assert signed["data"] == {"email": None, "sku": "A-7"}
+    assert MARK not in str(await api.read(f"/v1/customers/{ann}/timeline"))
+    assert rows(tidings_up, "SELECT wrapped::text FROM data_keys WHERE customer_id = %s", ann) == [
+        None
+    ]
+    exported = await api.get(f"/v1/customers/{ann}/export")
+    assert MARK.encode() not in exported.body
+
+
+async def declare(api: Api, event_type: str, schema: object) -> None:
+    path = f"/v1/event-types/{event_type.replace(' ', '%20')}"
+    answer = await api.send("PUT", path, {"schema": schema})
+    assert answer.status in {200, 201}, answer
+
+
+def rows(up: TidingsUp, query: str, *values: str) -> list[Any]:
+    """The first column."""
+    server = find_running(up.data_dir)
+    assert server is not None
+    with psycopg.connect(server, options="-c search_path=tidings") as connection:
+        return [row[0] for row in connection.execute(query.encode(), values)]

@@ -10,6 +10,7 @@ class EventTypeDeclared(Event, frozen=True):
 
     tag: ClassVar[str] = "event_type.declared"
     title: ClassVar[str] = "Declared a type of events"
+    is_administrative: ClassVar[bool] = True
 
     schema: Any = None
     """A JSON Schema of the data (draft 2020-12); None: anything fits."""

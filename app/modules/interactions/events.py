@@ -11,6 +11,7 @@ class ReplayBegun(Event, frozen=True):
 
     tag: ClassVar[str] = "quarantine.replay_begun"
     title: ClassVar[str] = "Began to replay quarantined events"
+    is_administrative: ClassVar[bool] = True
 
     type: str | None = None
     """Those of one type; None: all."""
@@ -21,6 +22,7 @@ class QuarantinedEventDiscarded(Event, frozen=True):
 
     tag: ClassVar[str] = "quarantine.event_discarded"
     title: ClassVar[str] = "Discarded a quarantined event ({type})"
+    is_administrative: ClassVar[bool] = True
 
     event_id: UUID
     type: str
