@@ -18,7 +18,7 @@ from benchmarks.rounds import side_by_side
 from benchmarks.sample import Crowd
 
 COLUMNS = (
-    *("customer", "type", "occurred_at", "sku", "name", "quantity", "price", "currency"),
+    *("customer", "type", "occurred_at", "sku", "title", "quantity", "price", "currency"),
     *("cart_id", "page", "campaign"),
 )
 
@@ -48,7 +48,7 @@ def _write_csv(file: Path, events: int) -> Path:
             data = event["data"]
             price = data.pop("price")
             about = (event["customer_id"], event["type"], event["occurred_at"])
-            values = (data["sku"], data["name"], data["quantity"], *price.values())
+            values = (data["sku"], data["title"], data["quantity"], *price.values())
             writer.writerow(
                 (*about, *values, data["cart_id"], data["page"], data["campaign"]),
             )
