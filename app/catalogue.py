@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.eventstore.codec import Codec
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
 from app.modules.customers import events as customer_events
@@ -19,4 +20,5 @@ CATALOGUE = EventCatalogue(
         *security_events.REGISTERED,
     ]
 )
+CODEC = Codec(CATALOGUE)
 UPCASTERS: Sequence[Upcaster] = ()

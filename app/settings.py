@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -212,6 +213,16 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="How long a query with `min_position` waits for its read model.",
         ),
     ] = 5000
+
+    @property
+    def poll_interval(self) -> timedelta:
+        """See `poll_interval_ms`."""
+        return timedelta(milliseconds=self.poll_interval_ms)
+
+    @property
+    def min_position_timeout(self) -> timedelta:
+        """See `min_position_timeout_ms`."""
+        return timedelta(milliseconds=self.min_position_timeout_ms)
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **given: object) -> Settings:

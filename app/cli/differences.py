@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.markup import escape
 
-from app.bootstrap import Verified
+from app.bootstrap.projections import Verified
 from app.cli import console
 
 

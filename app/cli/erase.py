@@ -8,7 +8,7 @@ import rich_click as click
 import uvloop
 from click import UsageError
 
-from app.bootstrap import opened_erasures
+from app.bootstrap.customers import opened_erasures
 from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options

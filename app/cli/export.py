@@ -6,7 +6,7 @@ from typing import Any
 import rich_click as click
 import uvloop
 
-from app.bootstrap import opened_exports
+from app.bootstrap.customers import opened_exports
 from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options
 from app.running import running_database

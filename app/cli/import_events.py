@@ -5,18 +5,16 @@ import gc
 import signal
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import rich_click as click
 import uvloop
 
-from app.bootstrap import opened_sealing
-from app.catalogue import CATALOGUE
+from app.bootstrap.sealing import opened_sealing
+from app.bootstrap.store import command_store
+from app.catalogue import CATALOGUE, CODEC
 from app.cli.import_progress import ImportProgress
 from app.cli.options import LOGS, SEALING, STORE, settings_of, settings_options
-from app.eventstore.codec import Codec
-from app.eventstore.postgres import opened_store
 from app.kernel.clock import system_clock
 from app.kernel.event import Metadata
 from app.kernel.ids import check_id, new_event_id
@@ -37,7 +35,6 @@ STOPPED_STATUS = 128
 """Plus the signal's number, as shells have it."""
 
 GC_THRESHOLD_OBJECTS = 100_000
-_POLL_INTERVAL = timedelta(seconds=1)  # nothing here follows the log
 
 
 @click.command
@@ -137,8 +134,8 @@ async def _import(
                 ImportProgress(file) as progress,
             ):
                 async with (
-                    opened_store(database, poll_interval=_POLL_INTERVAL, max_pool_size=2) as store,
-                    followed_event_types(store, Codec(CATALOGUE)) as event_types,
+                    command_store(database) as store,
+                    followed_event_types(store, CODEC) as event_types,
                     opened_sealing(settings, database, event_types) as sealing,
                 ):
                     running = Import(

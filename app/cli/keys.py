@@ -11,7 +11,8 @@ import uvloop
 from rich.markup import escape
 from rich.table import Table
 
-from app.bootstrap import opened_keys, rewrap_data_keys
+from app.bootstrap.keys import opened_keys
+from app.bootstrap.sealing import rewrap_data_keys
 from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options

@@ -5,7 +5,7 @@ from datetime import timedelta
 import uvloop
 from click import UsageError
 
-from app.bootstrap import opened_keys
+from app.bootstrap.keys import opened_keys
 from app.cli.acting import acting
 from app.embedded import find_running
 from app.kernel.principal import EVERYTHING

@@ -8,7 +8,7 @@ import uvloop
 from rich.markup import escape
 from rich.table import Table
 
-from app.bootstrap import PROJECTION_NAMES, parked_keys_of_projection, resume_projection
+from app.bootstrap.projections import PROJECTION_NAMES, parked_keys_of_projection, resume_projection
 from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options

@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from app.bootstrap import ShowProgress
+from app.bootstrap.projections import ShowProgress
 from app.cli import console
 
 

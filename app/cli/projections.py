@@ -7,7 +7,7 @@ import uvloop
 from rich.markup import escape
 from rich.table import Table
 
-from app.bootstrap import observe_projections
+from app.bootstrap.projections import observe_projections
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.parked import parked, retry, skip

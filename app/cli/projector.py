@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 import uvloop
 
-from app.bootstrap import run_projector
+from app.bootstrap.projections import run_projector
 from app.cli.options import LOGS, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.logs import configure_logs

@@ -7,7 +7,7 @@ import rich_click as click
 import uvloop
 from click.core import ParameterSource
 
-from app.bootstrap import (
+from app.bootstrap.projections import (
     PROJECTION_NAMES,
     REBUILD_JOBS,
     rebuild_projection,

@@ -6,7 +6,8 @@ import rich_click as click
 import uvloop
 from rich.progress import Progress
 
-from app.bootstrap import PROJECTION_NAMES, redact_events
+from app.bootstrap.projections import PROJECTION_NAMES
+from app.bootstrap.sealing import redact_events
 from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import LOGS, SEALING, STORE, settings_of, settings_options

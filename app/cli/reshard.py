@@ -5,7 +5,7 @@ from typing import Any
 import rich_click as click
 import uvloop
 
-from app.bootstrap import MAX_PROJECTION_SHARDS, PROJECTION_NAMES, reshard_projection
+from app.bootstrap.projections import MAX_PROJECTION_SHARDS, PROJECTION_NAMES, reshard_projection
 from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options

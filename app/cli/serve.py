@@ -16,7 +16,7 @@ import rich_click as click
 import uvicorn
 import uvloop
 
-from app.bootstrap import opened_api
+from app.bootstrap.api import opened_api
 from app.cli.options import EDGE, LOGS, OPENID, SEALING, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.http.asgi import App

@@ -17,7 +17,8 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
-from app.bootstrap import PROJECTION_NAMES, opened_keys
+from app.bootstrap.keys import opened_keys
+from app.bootstrap.projections import PROJECTION_NAMES
 from app.cli.acting import acting
 from app.cli.options import EDGE, LOGS, OPENID, SEALING, STORE, settings_of, settings_options
 from app.cli.serve import OURS, child_environment, worker_specs

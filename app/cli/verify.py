@@ -6,7 +6,7 @@ import msgspec
 import rich_click as click
 import uvloop
 
-from app.bootstrap import PROJECTION_NAMES, REBUILD_JOBS, Verified, verify_projection
+from app.bootstrap.projections import PROJECTION_NAMES, REBUILD_JOBS, Verified, verify_projection
 from app.cli import console
 from app.cli.differences import show
 from app.cli.options import STORE, settings_of, settings_options

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import opened_api
+from app.bootstrap.api import opened_api
 from app.eventstore.database import Database
 from app.http import live
 from app.http.asgi import App

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 
-from app.bootstrap import opened_api
+from app.bootstrap.api import opened_api
 from app.catalogue import CATALOGUE
 from app.eventstore.database import Database
 from app.eventstore.replica import opened_replica

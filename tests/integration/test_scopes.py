@@ -7,7 +7,7 @@ import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from app.bootstrap import opened_api
+from app.bootstrap.api import opened_api
 from app.eventstore.database import Database
 from app.http.access import permission_of
 from app.kernel.principal import EVERYTHING, SCOPES

@@ -1,0 +1,288 @@
+"""The API: its parts put together, and connected."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import NamedTuple
+
+from app.bootstrap.customers import erasures_of, exports_of
+from app.bootstrap.keys import keys_of
+from app.bootstrap.projections import PROJECTION_NAMES, log_of
+from app.bootstrap.sealing import begun_data_keys, sensitive_fields_of
+from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.eventstore.acts import Acts
+from app.eventstore.broadcast import Broadcast
+from app.eventstore.database import Database
+from app.eventstore.execute import Executor
+from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.replica import opened_replica
+from app.eventstore.routes import log_routes
+from app.http.app import create_app
+from app.http.asgi import App
+from app.http.edge import Edge
+from app.http.health import HealthCheck
+from app.http.load import Load
+from app.http.metrics import Metrics
+from app.kernel.clock import system_clock
+from app.modules.customers.erasure_routes import erasure_routes
+from app.modules.customers.identities import Identities
+from app.modules.customers.routes import customer_routes
+from app.modules.event_types.declared import EventTypes, followed_event_types
+from app.modules.event_types.routes import event_type_routes
+from app.modules.interactions.incoming import Intake
+from app.modules.interactions.quarantine import StoredQuarantine
+from app.modules.interactions.quarantine_routes import quarantine_routes
+from app.modules.interactions.replay import Replay
+from app.modules.interactions.routes import EventsEndpoint, event_routes
+from app.secret import read_secret
+from app.security.authentication import Authentication
+from app.security.ciphers.data_keys import DataKeys
+from app.security.ciphers.disclosure import Disclosure
+from app.security.ciphers.sealing import Sealing
+from app.security.commands import Commands
+from app.security.customer_tokens import CustomerTokens
+from app.security.openid import OpenIdTokens, Trust
+from app.security.provider_keys import opened_provider_keys
+from app.security.routes import key_routes
+from app.security.sharing import SharedLimits, shared_limits
+from app.security.token_routes import customer_token_routes
+from app.security.uses import KeyUses, StoredKeyUses, told_uses
+from app.settings import Settings, listed
+from projections.activity_counts.queries import ActivityCounts
+from projections.activity_counts.routes import activity_count_routes
+from projections.as_of import PastModels, past_pool
+from projections.audit.queries import Audit
+from projections.audit.routes import audit_routes
+from projections.customers.queries import Customers
+from projections.customers.routes import customer_query_routes
+from projections.diff.queries import Diffs
+from projections.diff.routes import diff_routes
+from projections.export.routes import export_routes
+from projections.lag import LagGauges, published_lag
+from projections.paging import Cursors
+from projections.queries import ProjectionQueries
+from projections.reading import QUERY_SETTINGS, ReadModels
+from projections.rebuild_routes import rebuild_routes
+from projections.registry import PROJECTIONS, projection_named
+from projections.routes import projection_routes
+from projections.timeline.live import LiveTimelines, live_timeline_routes
+from projections.timeline.queries import Timelines
+from projections.timeline.routes import timeline_routes
+from projections.visits.queries import Visits
+from projections.visits.routes import visit_routes
+
+MAX_QUERY_CONNECTIONS = 8
+GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+@asynccontextmanager
+async def opened_api(
+    settings: Settings, database: Database, closing: asyncio.Event
+) -> AsyncIterator[App]:
+    """The API as an ASGI application, connected for the time of the block.
+
+    Live streams end when `closing` is set.
+    """
+    metrics = Metrics()
+    async with (
+        opened_store(
+            database,
+            poll_interval=settings.poll_interval,
+            upcasters=UPCASTERS,
+            group_events=metrics.histogram(
+                "tidings_append_group_events",
+                "Events in a group that was appended in one call.",
+                buckets=GROUP_EVENTS_BUCKETS,
+            ),
+            group_seconds=metrics.histogram(
+                "tidings_append_group_seconds", "Time that a group's append took."
+            ),
+        ) as store,
+        _opened_reading(settings, database, store) as reading,
+        past_pool(database) as sessions_of_the_past,
+        published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
+        _opened_openid(settings) as openid_tokens,
+        followed_event_types(store, CODEC) as event_types,
+    ):
+        past = PastModels(log_of(database), sessions_of_the_past)
+        projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
+        data_keys = await begun_data_keys(settings, store.pool)
+        limits = SharedLimits(
+            requests_per_s=settings.max_requests_per_s, events_per_s=settings.max_events_per_s
+        )
+        async with (
+            told_uses(StoredKeyUses(store.pool)) as uses,
+            shared_limits(limits, store.pool),
+        ):
+            yield _api(
+                settings,
+                store,
+                data_keys=data_keys,
+                uses=uses,
+                openid_tokens=openid_tokens,
+                limits=limits,
+                event_types=event_types,
+                reading=reading,
+                past=past,
+                projections=projections,
+                metrics=metrics,
+                closing=closing,
+            )
+
+
+class _Reading(NamedTuple):
+    """Where read models are read."""
+
+    models: ReadModels
+    """For queries."""
+    primary: ReadModels
+    """On the store's own server, for what follows the log."""
+    health_checks: dict[str, HealthCheck]
+
+
+@asynccontextmanager
+async def _opened_reading(
+    settings: Settings, database: Database, store: PostgresEventStore
+) -> AsyncIterator[_Reading]:
+    """The read models, those for queries on the replica if there is one."""
+    cursors = Cursors(read_secret(settings))
+    size, timeout = MAX_QUERY_CONNECTIONS, settings.min_position_timeout
+    async with database.pool(max_size=size, settings=QUERY_SETTINGS) as pool:
+        primary = ReadModels(pool, min_position_timeout=timeout, cursors=cursors)
+        if settings.read_database_url is None:
+            yield _Reading(primary, primary, {})
+            return
+        there = Database(settings.read_database_url, settings.schema, called="the replica")
+        async with opened_replica(
+            there, store.pool, max_size=size, settings=QUERY_SETTINGS
+        ) as replica:
+            models = ReadModels(
+                replica.pool,
+                min_position_timeout=timeout,
+                head=store.head,
+                check=replica.check,
+                cursors=cursors,
+            )
+            yield _Reading(models, primary, {"replica": replica.ready})
+
+
+def _api(
+    settings: Settings,
+    store: PostgresEventStore,
+    *,
+    data_keys: DataKeys,
+    uses: KeyUses,
+    openid_tokens: OpenIdTokens | None,
+    limits: SharedLimits,
+    event_types: EventTypes,
+    reading: _Reading,
+    past: PastModels,
+    projections: ProjectionQueries,
+    metrics: Metrics,
+    closing: asyncio.Event,
+) -> App:
+    secret = read_secret(settings)
+    identities = Identities(store.pool, secret)
+    fields = sensitive_fields_of(settings, event_types)
+    sealing, disclosure = Sealing(data_keys, fields), Disclosure(data_keys)
+    executor = Executor(store, CODEC, sealing)
+    commands = Commands(executor, secret)
+    keys = keys_of(settings, store, executor, uses)
+    customer_tokens = CustomerTokens(
+        secret, store=f"{settings.environment}/{settings.schema}", clock=system_clock
+    )
+    gate = Authentication(
+        keys,
+        uses,
+        customer_tokens=customer_tokens,
+        openid_tokens=openid_tokens,
+        secret=secret,
+        environment=settings.environment,
+        clock=system_clock,
+    )
+    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock, event_types=event_types)
+    quarantine = StoredQuarantine(
+        store.pool,
+        metrics.counter("tidings_events_quarantined_total", "Events that did not fit their type."),
+    )
+    replay = Replay(store, quarantine, event_types, CODEC, disclosure.opened)
+    events = EventsEndpoint(store, intake, quarantine, sealing.appends)
+    customers = Customers(reading.models)
+    timelines = Timelines(reading.models, CATALOGUE, UPCASTERS, event_types)
+    live = LiveTimelines(
+        Timelines(reading.primary, CATALOGUE, UPCASTERS, event_types), store, Broadcast(store)
+    )
+    return create_app(
+        [
+            *event_routes(events),
+            *log_routes(store, disclosure),
+            *event_type_routes(commands, event_types, CATALOGUE),
+            *quarantine_routes(quarantine, replay, disclosure),
+            *customer_routes(commands, identities),
+            *erasure_routes(erasures_of(store, secret, data_keys)),
+            *export_routes(exports_of(store, reading.models, disclosure)),
+            *customer_query_routes(customers, identities, past, disclosure, fields.everywhere),
+            *timeline_routes(timelines, past, disclosure),
+            *diff_routes(Diffs(past, customers, timelines), disclosure),
+            *live_timeline_routes(live, closing, disclosure),
+            *visit_routes(Visits(reading.models)),
+            *activity_count_routes(ActivityCounts(reading.models)),
+            *projection_routes(projections),
+            *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
+            *key_routes(keys),
+            *audit_routes(Audit(reading.models, CATALOGUE, UPCASTERS)),
+            *customer_token_routes(customer_tokens),
+        ],
+        version=version("tidings"),
+        metrics=metrics,
+        gate=gate,
+        limits=limits,
+        edge=_edge(settings),
+        load=Load(max_streams_of_an_owner=settings.max_live_streams),
+        direct_routes={("POST", "/v1/events"): events},
+        health_checks={"event_store": _check(store), **reading.health_checks},
+    )
+
+
+@asynccontextmanager
+async def _opened_openid(settings: Settings) -> AsyncIterator[OpenIdTokens | None]:
+    """What knows the tokens of the provider that the settings name, if they name one."""
+    issuer, audience = settings.oidc_issuer, settings.oidc_audience
+    if issuer is None or audience is None:
+        yield None
+        return
+    trust = Trust(issuer, audience, settings.oidc_algorithm, settings.oidc_scopes_claim)
+    async with opened_provider_keys(issuer, trust.algorithm) as keys:
+        yield OpenIdTokens(trust, keys, system_clock)
+
+
+def _edge(settings: Settings) -> Edge:
+    return Edge(
+        hosts=listed(settings.allowed_hosts),
+        origins=listed(settings.cors_origins),
+        hsts_max_age_s=settings.hsts_max_age_s,
+    )
+
+
+def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:
+    events = metrics.gauge(
+        "tidings_projection_lag_events", "Events not yet in the read model.", ["projection"]
+    )
+    seconds = metrics.gauge(
+        "tidings_projection_lag_seconds", "Age of the oldest of them.", ["projection"]
+    )
+    parked = metrics.gauge(
+        "tidings_projection_parked_keys", "Keys that the read model leaves out.", ["projection"]
+    )
+    return {
+        name: LagGauges(events.labels(name), seconds.labels(name), parked.labels(name))
+        for name in PROJECTION_NAMES
+    }
+
+
+def _check(store: PostgresEventStore) -> HealthCheck:
+    async def event_store() -> None:
+        await store.head()
+
+    return event_store

@@ -1,0 +1,68 @@
+"""What seals sensitive fields, and opens them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from psycopg_pool import AsyncConnectionPool
+
+from app.bootstrap.store import command_store
+from app.catalogue import CATALOGUE, CODEC
+from app.eventstore.database import Connection, Database
+from app.kernel.declared import DeclaredTypes
+from app.kernel.event import Metadata
+from app.kernel.sensitive import SensitiveFields
+from app.master_key import next_master_keys, read_master_keys, retire_master_keys
+from app.modules.event_types.declared import followed_event_types
+from app.security.ciphers.data_keys import DataKeys
+from app.security.ciphers.master_key import MasterKeys
+from app.security.ciphers.redaction import OnRedaction, Redaction
+from app.security.ciphers.rewrap import rewrap
+from app.security.ciphers.sealing import Sealing
+from app.settings import Settings
+
+
+async def begun_data_keys(settings: Settings, pool: AsyncConnectionPool[Connection]) -> DataKeys:
+    """The customers' data keys, under the settings' master key; raises `InvalidInput` for it."""
+    data_keys = DataKeys(pool, MasterKeys(lambda: read_master_keys(settings)), settings.schema)
+    await data_keys.begin()
+    return data_keys
+
+
+def sensitive_fields_of(settings: Settings, declared: DeclaredTypes) -> SensitiveFields:
+    """The names of sensitive fields, those that types of events declare among them."""
+    return SensitiveFields(settings.sensitive_fields.split(), declared.sensitive_fields)
+
+
+@asynccontextmanager
+async def opened_sealing(
+    settings: Settings, database: Database, declared: DeclaredTypes
+) -> AsyncIterator[Sealing]:
+    """What seals, for the time of the block; for what appends without the API."""
+    async with database.pool(max_size=1) as pool:
+        data_keys = await begun_data_keys(settings, pool)
+        yield Sealing(data_keys, sensitive_fields_of(settings, declared))
+
+
+async def rewrap_data_keys(settings: Settings, database: Database) -> int:
+    """Wrap the data keys under a new master key, and destroy the old one; how many there were.
+
+    Raises `InvalidInput` where the settings give no new one, and `WrongMasterKey`.
+    """
+    next_master_keys(settings)
+    masters = MasterKeys(lambda: read_master_keys(settings))
+    async with database.pool(max_size=1) as pool:
+        rewrapped = await rewrap(pool, masters, settings.schema)
+    retire_master_keys(settings)
+    return rewrapped
+
+
+async def redact_events(
+    settings: Settings, database: Database, metadata: Metadata, on_progress: OnRedaction
+) -> int:
+    """Seal what was recorded in plaintext; see `app.security.ciphers.redaction`."""
+    async with command_store(database) as store:
+        data_keys = await begun_data_keys(settings, store.pool)
+        async with followed_event_types(store, CODEC) as declared:
+            fields = sensitive_fields_of(settings, declared)
+            redaction = Redaction(store, data_keys, CATALOGUE, fields)
+            return await redaction.run(metadata, on_progress)
