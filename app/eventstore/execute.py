@@ -213,7 +213,9 @@ class Executor:
         key: IdempotencyKey | None,
     ) -> Append:
         fingerprint = key.fingerprint if key else None
-        encoded = encode_metadata(msgspec.structs.replace(metadata, fingerprint=fingerprint))
+        if fingerprint:
+            metadata = msgspec.structs.replace(metadata, fingerprint=fingerprint)
+        encoded = encode_metadata(metadata)
         streams = []
         ordinal = 0
         for step, before, events in zip(steps, folded, decided, strict=True):

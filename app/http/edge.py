@@ -35,11 +35,10 @@ _PREFLIGHT: Headers = [
     ),
     (b"access-control-max-age", b"%d" % PREFLIGHT_MAX_AGE_S),
 ]
-_EXPOSED = (
-    b"access-control-expose-headers",
-    b"etag, ratelimit, ratelimit-policy, retry-after, x-request-id",
+_MAY_READ = (
+    b"access-control-allow-origin: %b\r\naccess-control-expose-headers: "
+    b"etag, ratelimit, ratelimit-policy, retry-after, x-request-id\r\n"
 )
-_VARY = (b"vary", b"origin")
 
 
 class Edge:
@@ -55,10 +54,10 @@ class Edge:
         self._allowed = frozenset(host.lower().encode() for host in hosts)
         self._origins = frozenset(origin.lower().encode() for origin in origins)
         self._known_hosts: set[bytes] = set()
-        hsts = b"max-age=%d; includeSubDomains" % hsts_max_age_s
-        self._always: Headers = [(b"strict-transport-security", hsts)] if hsts_max_age_s else []
+        hsts = b"strict-transport-security: max-age=%d; includeSubDomains\r\n" % hsts_max_age_s
+        self._always = hsts if hsts_max_age_s else b""
         if self._origins:
-            self._always.append(_VARY)
+            self._always += b"vary: origin\r\n"
 
     def check(self, scope: Scope, context: RequestContext) -> None:
         """Refuse, with `InvalidInput`, a request for another host, or one that can be read in two
@@ -84,10 +83,10 @@ class Edge:
         if not is_probe and len(self._known_hosts) < MAX_KNOWN_HOSTS:
             self._known_hosts.add(host)
 
-    def headers_for(self, context: RequestContext) -> Headers:
-        """What the answer to a request carries besides its own."""
+    def lines_for(self, context: RequestContext) -> bytes:
+        """What the head of the answer to a request has besides its own."""
         if self._origins and (origin := context.headers.get(b"origin")) in self._origins:
-            return [*self._always, (b"access-control-allow-origin", origin), _EXPOSED]
+            return self._always + _MAY_READ % origin
         return self._always
 
     def is_preflight(self, scope: Scope, context: RequestContext) -> bool:

@@ -7,7 +7,7 @@ from math import ceil
 from time import monotonic
 from typing import Protocol
 
-from app.http.asgi import AnyScope, Headers, Scope
+from app.http.asgi import AnyScope, Scope
 from app.kernel.errors import TidingsError
 
 _ALLOWANCE = "tidings.allowance"
@@ -76,7 +76,7 @@ class Bucket:
 class Allowance:
     """What one owner may ask of this process. A limit of 0 is none."""
 
-    __slots__ = ("_buckets", "_policy", "events", "requests")
+    __slots__ = ("_buckets", "_lines", "events", "requests")
 
     def __init__(self, requests_per_s: int, events_per_s: int) -> None:
         """Take the limits; all of them, until this process is told its share."""
@@ -85,7 +85,7 @@ class Allowance:
         self._buckets = [bucket for bucket in (self.requests, self.events) if bucket]
         named = [("requests", requests_per_s, ""), ("events", events_per_s, ';qu="events"')]
         policies = [f'"{name}";q={limit};w=1{unit}' for name, limit, unit in named if limit]
-        self._policy = (b"ratelimit-policy", ", ".join(policies).encode())
+        self._lines = f"ratelimit-policy: {', '.join(policies)}\r\nratelimit: %b\r\n".encode()
 
     def take_request(self) -> None:
         """Count a request. Raises `RateLimited`."""
@@ -97,11 +97,10 @@ class Allowance:
         if self.events is not None and not self.events.take(count, now := monotonic()):
             raise RateLimited("too many events a second", self.events.wait_s(now))
 
-    def headers(self) -> Headers:
-        """What tells clients of it (draft-ietf-httpapi-ratelimit-headers-11)."""
+    def lines(self) -> bytes:
+        """The headers that tell clients of it (draft-ietf-httpapi-ratelimit-headers-11)."""
         now = monotonic()
-        told = b", ".join([bucket.told(now) for bucket in self._buckets])
-        return [self._policy, (b"ratelimit", told)]
+        return self._lines % b", ".join([bucket.told(now) for bucket in self._buckets])
 
 
 class Limits(Protocol):
@@ -132,7 +131,7 @@ def take_events(scope: AnyScope, count: int) -> None:
         allowance.take_events(count)
 
 
-def limit_headers(scope: AnyScope) -> Headers:
-    """What the answer to a request says of limits: nothing where none applies."""
+def limit_lines(scope: AnyScope) -> bytes:
+    """What the head of the answer to a request says of limits: nothing where none applies."""
     allowance: Allowance | None = scope.get(_ALLOWANCE)
-    return allowance.headers() if allowance is not None else []
+    return allowance.lines() if allowance is not None else b""

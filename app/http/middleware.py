@@ -12,9 +12,10 @@ from app.http.asgi import App, Message, Receive, Scope, Send, respond
 from app.http.context import RequestContext, open_context
 from app.http.direct import DirectRoutes
 from app.http.edge import Edge, answer_preflight
-from app.http.limits import limit_headers
+from app.http.limits import limit_lines
 from app.http.load import Load, Overloaded
 from app.http.metrics import RequestMetrics
+from app.http.one_write import add_lines
 from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
 from app.kernel.errors import StoreUnavailable
@@ -138,13 +139,9 @@ class _Exchange:
         # Not a coroutine itself, which would cost as much as all the rest of it.
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            id_header = (b"x-request-id", self.request_id.encode())
-            message["headers"] = [
-                *message.get("headers", ()),
-                id_header,
-                *self._edge.headers_for(self._context),
-                *limit_headers(self._scope),
-            ]
+            edge, limits = self._edge.lines_for(self._context), limit_lines(self._scope)
+            id_line = b"x-request-id: %b\r\n" % self.request_id.encode()
+            add_lines(self._scope, message, id_line + edge + limits)
         return self._send(message)
 
 

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.edge import SECURITY_HEADERS
 from app.http.load import Overloaded
-from app.http.one_write import OneWrite
+from app.http.one_write import HEAD, OneWrite
 from app.http.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, RequestTimeout, problem_for
 from app.kernel.errors import InvalidInput, TidingsError
 
@@ -140,6 +140,7 @@ class Protocol(HttpToolsProtocol):
         """Its head has come."""
         self._is_in_head = False
         self._enter_stage()
+        self.scope[HEAD] = self._one_write  # type: ignore[literal-required] # not of ASGI
         super().on_headers_complete()
         if len(self.pipeline) > MAX_PIPELINED_REQUESTS:
             raise InvalidInput("too many requests wait for their answers")

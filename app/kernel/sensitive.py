@@ -3,6 +3,7 @@
 Names are compared without case and without ``_``, ``-`` and spaces: `first_name` is `firstName`.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, TypeVar, get_type_hints
@@ -37,7 +38,8 @@ class Names:
     def __init__(self, names: Iterable[str]) -> None:
         """Take the names, in any spelling."""
         self._names = frozenset(filter(None, map(_plain, names)))
-        self._quoted = [f'"{name}"'.encode() for name in sorted(self._names)]
+        any_name = "|".join(map(re.escape, sorted(self._names))) or "(?!)"
+        self._search = re.compile(f'"(?:{any_name})"'.encode()).search
         self._is_ascii = all(map(str.isascii, self._names))
 
     def __contains__(self, name: str) -> bool:
@@ -51,11 +53,7 @@ class Names:
         """
         if b"\\" in json or not (self._is_ascii or json.isascii()):
             return bool(self._names)
-        text = json.translate(_TO_LOWER, _IGNORED)
-        for name in self._quoted:  # noqa: SIM110 - any() takes twice as long, for every event
-            if name in text:
-                return True
-        return False
+        return self._search(json.translate(_TO_LOWER, _IGNORED)) is not None
 
 
 class SensitiveFields:

@@ -144,7 +144,9 @@ class Intake:
             else new_event_id(),
             type=event.type,
             data=event.data,
-            metadata=Raw(_encoder.encode(replace(metadata, fingerprint=mark))),
+            metadata=Raw(
+                _encoder.encode(replace(metadata, fingerprint=mark) if mark else metadata)
+            ),
             customer_id=customer_id,
             occurred_at=None if event.occurred_at is UNSET else self._when(event.occurred_at),
         )
