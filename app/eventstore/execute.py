@@ -44,8 +44,8 @@ class Step(Generic[C]):
     decider: Decider[C, Any]
     thing_id: str
     command: C
-    customer_id: str | None
-    """Whose timeline the step's events stand on."""
+    customer_id: str | None = None
+    """Whose timeline the step's events stand on; None: as the decider knows."""
 
     @property
     def stream(self) -> str:
@@ -118,8 +118,6 @@ class Executor:
         streams = sorted(step.stream for step in steps)
         if len(set(streams)) < len(streams):
             raise ValueError(f"two steps are for one stream: {streams}")
-        if self._sealing is not None:
-            steps = tuple([await _sealed(step, self._sealing) for step in steps])
         held: list[asyncio.Lock] = []
         try:
             for stream in streams:
@@ -150,6 +148,10 @@ class Executor:
         refresh: bool,
     ) -> Executed:
         folded = [await self._load(step, refresh=refresh) for step in steps]
+        steps = [
+            await self._sealed(_known(step, before.state))
+            for step, before in zip(steps, folded, strict=True)
+        ]
         try:
             decided = _decide(steps, folded, expected_version)
         except (Refused, WrongExpectedVersion):
@@ -228,7 +230,7 @@ class Executor:
                         data=self._codec.encode(event),
                         metadata=encoded,
                         schema_version=event.schema_version,
-                        customer_id=step.customer_id,
+                        customer_id=step.customer_id or _customer_after(step, before, events),
                     )
                 )
                 ordinal += 1
@@ -282,6 +284,12 @@ class Executor:
             repeated=True,
         )
 
+    async def _sealed(self, step: Step[Any]) -> Step[Any]:
+        if self._sealing is None:
+            return step
+        command = await self._sealing.command(step.customer_id, step.command)
+        return step if command is step.command else replace(step, command=command)
+
     def _remember(self, stream: str, folded: _Folded) -> None:
         self._cache[stream] = folded
         self._cache.move_to_end(stream)
@@ -289,9 +297,16 @@ class Executor:
             self._cache.popitem(last=False)
 
 
-async def _sealed(step: Step[Any], sealing: CommandSealing) -> Step[Any]:
-    command = await sealing.command(step.customer_id, step.command)
-    return step if command is step.command else replace(step, command=command)
+def _known(step: Step[Any], state: Any) -> Step[Any]:
+    """The step with its customer, as far as the stream's state tells."""
+    if step.customer_id is not None:
+        return step
+    customer_id = step.decider.customer_of(state)
+    return step if customer_id is None else replace(step, customer_id=customer_id)
+
+
+def _customer_after(step: Step[Any], before: _Folded, events: Sequence[Event]) -> str | None:
+    return step.decider.customer_of(step.decider.fold(events, before.state))
 
 
 class _LostRace(Exception):

@@ -2,7 +2,7 @@
 
 from app.security.decider import API_KEY, CreateApiKey, NoSuchKey, RevokeApiKey
 from app.security.events import ApiKeyCreated, ApiKeyRevoked
-from tests.specs.dsl import given
+from app.testing.specs import given
 
 CREATE = CreateApiKey("shop", ("events:write",), "d1")
 CREATED = ApiKeyCreated("shop", ("events:write",), "d1")

@@ -34,8 +34,8 @@ from app.modules.customers.events import (
     IdentityLinked,
     IdentityUnlinked,
 )
+from app.testing.specs import given
 from tests.controls import customers as anna
-from tests.specs.dsl import given
 
 FULL_TRAITS = {f"trait {number}": number for number in range(MAX_TRAITS)}
 FULL_CONSENTS = tuple(ConsentRecorded("email", f"topic-{n}") for n in range(MAX_CONSENTS))

@@ -2,7 +2,7 @@
 
 from app.modules.event_types.decider import EVENT_TYPE, DeclareEventType
 from app.modules.event_types.events import EventTypeDeclared
-from tests.specs.dsl import given
+from app.testing.specs import given
 
 DECLARED = EventTypeDeclared({"required": ["id"]}, "Placed {id}", "order", ("note",))
 OTHERWISE = EventTypeDeclared({"required": []}, "Placed {id}", "order", ("note",))

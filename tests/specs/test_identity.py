@@ -5,8 +5,8 @@ import pytest
 from app.kernel.errors import UnknownEvent
 from app.modules.customers.decider import IDENTITY, IdentityTaken
 from app.modules.customers.events import IdentityClaimed
+from app.testing.specs import given
 from tests.controls import customers as anna
-from tests.specs.dsl import given
 
 
 def test_an_identity_that_nobody_has_is_claimed() -> None:

@@ -25,7 +25,7 @@ from app.modules.customers.decider import (
     UnlinkIdentity,
     WithdrawConsent,
 )
-from tests.specs.dsl import through_the_wire
+from app.testing.specs import through_the_wire
 
 MAX_COMMANDS = 40
 

@@ -6,18 +6,31 @@
     given(CUSTOMER, registered).when(Register({})).then_refused(AlreadyRegistered)
     given(CUSTOMER, registered).when(ChangeTraits({})).then_nothing()
 
-Every event passes through its wire form on the way, as it does through the store.
+And when an event happens, then these commands and timers follow: how policies are.
+
+    when(DEADLINES, opened, thing_id="q-1", customer_id="anna", at=MONDAY).then(
+        SetTimer("first-response:q-1", MONDAY + HOUR, Send(QUESTION, "q-1", Escalate()))
+    )
+
+Every event passes through its wire form on the way, as it does through the store. How deciders,
+policies and timers work together is played in `app.testing.world`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 
 from app.kernel.decider import Decider
 from app.kernel.errors import Refused
 from app.kernel.event import Event
+from app.kernel.policy import Effect, Happened, Policy, SetTimer
+
+SOME_DAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+"""A Monday, in the morning."""
 
 C = TypeVar("C")
 E = TypeVar("E", bound=Event)
@@ -73,3 +86,44 @@ def through_the_wire(decider: Decider[Any, Any], event: E) -> E:
     back = msgspec.json.decode(msgspec.json.encode(event), type=type(event))
     assert back == event, f"{event!r} comes back as {back!r}"
     return back
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a policy made of an event."""
+
+    effects: Sequence[Effect]
+
+    def then(self, *expected: Effect) -> None:
+        """Exactly these commands and timers follow, in this order."""
+        assert list(self.effects) == list(expected)
+
+    def then_nothing(self) -> None:
+        """The event is of no consequence to the policy."""
+        self.then()
+
+
+def when(
+    policy: Policy,
+    event: Event,
+    *,
+    thing_id: str,
+    customer_id: str | None = None,
+    at: datetime = SOME_DAY,
+) -> Followed:
+    """Let the policy react to an event of the stream of a thing. What it schedules can be stored."""
+    happened = Happened(event, thing_id, customer_id, at, UUID(int=0))
+    effects = policy.effects_of(happened)
+    for effect in effects:
+        if isinstance(effect, SetTimer):
+            check_storable(effect)
+    return Followed(effects)
+
+
+def check_storable(timer: SetTimer) -> None:
+    """The timer's command is one that its decider declares, and comes back from the store."""
+    command, declared = timer.send.command, timer.send.decider.commands
+    assert type(command) in declared, f"{command!r} is not among the decider's commands"
+    assert type(command).__struct_config__.tag, f"{type(command).__name__} has no wire tag"
+    back = msgspec.json.decode(msgspec.json.encode(command), type=type(command))
+    assert back == command, f"{command!r} comes back as {back!r}"

@@ -1,0 +1,12 @@
+"""Every policy and every decider that reactions know, one line each."""
+
+from typing import Any
+
+from app.kernel.decider import Decider
+from app.kernel.policy import Policy
+from app.modules.customers.decider import CUSTOMER
+
+DECIDERS: tuple[Decider[Any, Any], ...] = (CUSTOMER,)
+"""Those that policies may send commands to, and of whose events they hear."""
+
+POLICIES: tuple[Policy, ...] = ()
