@@ -102,9 +102,8 @@ class Redaction:
 
     def _sealed(self, event: _Recorded, keys: Mapping[str, DataKey | None]) -> Raw | None:
         """The event's data with what is sensitive sealed; None where nothing is."""
-        key = keys[event.customer_id]
-        if key is None:  # erased: there is nothing left to seal it with
-            return None
+        # What is left of somebody who was erased is sealed too, under a key that nobody keeps.
+        key = keys[event.customer_id] or self._keys.lost(event.customer_id)
         before = Raw(event.data.encode())
         of, seal = self._catalogue.types.get(event.type), sealer(key)
         after = (
