@@ -6,11 +6,11 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from app.eventstore.codec import Codec, encode_metadata
+from app.eventstore.acts import Acts
+from app.eventstore.codec import Codec
 from app.eventstore.database import fetch
-from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore
-from app.kernel.event import Event, EventCatalogue, Metadata, NewEvent
+from app.kernel.event import Event, EventCatalogue, Metadata
 from app.kernel.ids import new_event_id, stream_name
 from app.kernel.sensitive import SensitiveFields, marked_fields
 from app.security.ciphers.data_key import DataKey
@@ -60,6 +60,7 @@ class Redaction:
         """Take the log, the keys to seal with, and which fields are sensitive."""
         self._store = store
         self._keys = keys
+        self._acts = Acts(store, Codec(catalogue))
         self._catalogue = catalogue
         self._fields = fields
 
@@ -70,13 +71,13 @@ class Redaction:
         """
         stream = stream_name(CATEGORY, str(new_event_id()))
         head = await self._store.head()
-        await self._record(stream, RedactionBegun(self._fields.listed), metadata)
+        await self._acts.record(stream, RedactionBegun(self._fields.listed), metadata)
         position = redacted = 0
         while rows := await fetch(self._store.pool, _READ, (position, head, EVENTS_A_STATEMENT)):
             redacted += await self._redact([_Recorded(*row) for row in rows])
             position = rows[-1][0]
             on_progress(position, head)
-        await self._record(stream, RedactionDone(redacted), metadata)
+        await self._acts.record(stream, RedactionDone(redacted), metadata)
         return redacted
 
     async def _redact(self, events: Sequence[_Recorded]) -> int:
@@ -126,12 +127,3 @@ class Redaction:
             return value if is_done else seal(name, value)
 
         return change
-
-    async def _record(self, stream: str, event: Event, metadata: Metadata) -> None:
-        new = NewEvent(
-            event_id=new_event_id(),
-            type=event.tag,
-            data=Codec(self._catalogue).encode(event),
-            metadata=encode_metadata(metadata),
-        )
-        await self._store.append(Append((StreamAppend(stream, (new,)),)))
