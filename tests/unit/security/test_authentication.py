@@ -215,6 +215,38 @@ async def test_a_token_of_a_provider_is_refused_where_none_is_trusted(stage: Sta
         await stage.admit(f"Bearer {token}")
 
 
+async def test_a_key_is_looked_up_once_however_its_header_is_written(stage: Stage) -> None:
+    key = await stage.make()
+    for header in (f"Bearer {key}", f"BEARER  {key} "):
+        assert (await stage.admit(header)).owner == "shop"
+    for password in range(5):
+        header = base64.b64encode(f"{key}:{password}".encode()).decode()
+        assert (await stage.admit(f"Basic {header}")).owner == "shop"
+    assert stage.store.looked_up == 1
+
+
+async def test_a_name_whose_keys_have_all_ended_can_have_a_first_one_again(stage: Stage) -> None:
+    first = await stage.make()
+    await stage.keys.revoke(first.split("_")[2], Metadata())
+    second = await stage.make(lifetime=timedelta(seconds=1))
+    with pytest.raises(NameTaken):
+        await stage.make()
+    stage.now += timedelta(seconds=1)
+    third = await stage.make()
+    assert (await stage.admit(f"Bearer {third}")).owner == "shop"
+    with pytest.raises(Unauthenticated):
+        await stage.admit(f"Bearer {second}")
+
+
+async def test_every_key_is_known_however_many_there_are(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.security.keys.PAGE_EVENTS", 2)
+    for number in range(5):
+        await stage.make(f"shop{number}")
+    assert [key.name for key in await stage.keys.all()] == [f"shop{n}" for n in range(5)]
+
+
 async def test_what_cannot_be_made_is_refused(stage: Stage) -> None:
     await stage.make()
     with pytest.raises(InvalidInput):
