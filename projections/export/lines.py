@@ -6,11 +6,10 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from app.eventstore.acts import Acts
-from app.eventstore.codec import Codec
-from app.eventstore.port import EventStore
-from app.kernel.event import Metadata, RecordedEvent
-from app.kernel.ids import stream_name
+from app.eventstore.codec import Codec, encode_metadata
+from app.eventstore.port import Append, EventStore, StreamAppend
+from app.kernel.event import Metadata, NewEvent, RecordedEvent
+from app.kernel.ids import new_event_id, stream_name
 from app.modules.customers.events import CustomerExported
 from projections.customers.queries import Customer, Customers
 from projections.timeline.queries import Timelines
@@ -70,7 +69,7 @@ class Exports:
     ) -> None:
         """Take the log, where profiles and links are read, and what decrypts."""
         self._store = store
-        self._acts = Acts(store, codec)
+        self._codec = codec
         self._customers = customers
         self._timelines = timelines
         self._reveal = reveal
@@ -84,9 +83,7 @@ class Exports:
         head = await self._store.head()
         profile = await self._customers.one(customer_id, min_position=head)
         ids = await self._timelines.ids_of(customer_id, min_position=head)
-        # On nobody's timeline: it is no doing of the customer's.
-        stream = stream_name(CATEGORY, customer_id)
-        await self._acts.record(stream, CustomerExported(customer_id), metadata)
+        await self._note(customer_id, metadata)
         return self._lines(profile, ids, head)
 
     async def _lines(self, profile: Customer, ids: list[str], head: int) -> AsyncIterator[bytes]:
@@ -105,6 +102,19 @@ class Exports:
         page = await self._store.read_log(after=after, limit=PAGE_EVENTS, customer_ids=ids)
         shown = await self._reveal([(event.customer_id, event.data) for event in page])
         return [replace(event, data=data) for event, data in zip(page, shown, strict=True)]
+
+    async def _note(self, customer_id: str, metadata: Metadata) -> None:
+        """On nobody's timeline: it is no doing of the customer's."""
+        event = CustomerExported(customer_id)
+        recorded = NewEvent(
+            event_id=new_event_id(),
+            type=event.tag,
+            data=self._codec.encode(event),
+            metadata=encode_metadata(metadata),
+            schema_version=event.schema_version,
+        )
+        stream = stream_name(CATEGORY, customer_id)
+        await self._store.append(Append((StreamAppend(stream, (recorded,)),)))
 
 
 def _line(line: Struct) -> bytes:

@@ -101,7 +101,7 @@ class Replay:
             else:
                 fitting.append(event)
         done: list[int] = []
-        # Fields may have been declared sensitive since the events came.
+        # What was not sensitive when it came may be so by now.
         appends = await self._seal([_append_of(event) for event in fitting])
         answers = await self._store.append_many(appends)
         for event, answer in zip(fitting, answers, strict=True):

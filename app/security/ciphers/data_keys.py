@@ -107,10 +107,6 @@ class DataKeys:
         await connection.execute(DESTROY, {"ids": [customer_id]})
         self.forget(customer_id)
 
-    def lost(self, customer_id: str) -> DataKey:
-        """A key that is kept nowhere: what it seals is never opened."""
-        return DataKey(os.urandom(DATA_KEY_BYTES), self._store, customer_id)
-
     def forget(self, customer_id: str) -> None:
         """Keep the key in this process's memory no longer."""
         self._known.pop(customer_id, None)

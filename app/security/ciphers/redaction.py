@@ -6,14 +6,14 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from app.eventstore.acts import Acts
-from app.eventstore.codec import Codec
+from app.eventstore.codec import Codec, encode_metadata
 from app.eventstore.database import fetch
+from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore
-from app.kernel.event import Event, EventCatalogue, Metadata
+from app.kernel.event import Event, EventCatalogue, Metadata, NewEvent
 from app.kernel.ids import new_event_id, stream_name
 from app.kernel.sensitive import SensitiveFields, marked_fields
-from app.security.ciphers.data_key import DataKey
+from app.security.ciphers.data_key import DataKey, a_key_that_nobody_keeps
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.sealing import sealer
 from app.security.ciphers.walking import Change, sealed_value, with_fields, with_sealed
@@ -60,7 +60,6 @@ class Redaction:
         """Take the log, the keys to seal with, and which fields are sensitive."""
         self._store = store
         self._keys = keys
-        self._acts = Acts(store, Codec(catalogue))
         self._catalogue = catalogue
         self._fields = fields
 
@@ -71,13 +70,13 @@ class Redaction:
         """
         stream = stream_name(CATEGORY, str(new_event_id()))
         head = await self._store.head()
-        await self._acts.record(stream, RedactionBegun(self._fields.listed), metadata)
+        await self._record(stream, RedactionBegun(self._fields.listed), metadata)
         position = redacted = 0
         while rows := await fetch(self._store.pool, _READ, (position, head, EVENTS_A_STATEMENT)):
             redacted += await self._redact([_Recorded(*row) for row in rows])
             position = rows[-1][0]
             on_progress(position, head)
-        await self._acts.record(stream, RedactionDone(redacted), metadata)
+        await self._record(stream, RedactionDone(redacted), metadata)
         return redacted
 
     async def _redact(self, events: Sequence[_Recorded]) -> int:
@@ -103,8 +102,8 @@ class Redaction:
 
     def _sealed(self, event: _Recorded, keys: Mapping[str, DataKey | None]) -> Raw | None:
         """The event's data with what is sensitive sealed; None where nothing is."""
-        # What is left of somebody who was erased is sealed too, under a key that nobody keeps.
-        key = keys[event.customer_id] or self._keys.lost(event.customer_id)
+        # An erased customer has none. What is left of it is sealed for nobody to open.
+        key = keys[event.customer_id] or a_key_that_nobody_keeps(event.customer_id)
         before = Raw(event.data.encode())
         of, seal = self._catalogue.types.get(event.type), sealer(key)
         after = (
@@ -127,3 +126,12 @@ class Redaction:
             return value if is_done else seal(name, value)
 
         return change
+
+    async def _record(self, stream: str, event: Event, metadata: Metadata) -> None:
+        new = NewEvent(
+            event_id=new_event_id(),
+            type=event.tag,
+            data=Codec(self._catalogue).encode(event),
+            metadata=encode_metadata(metadata),
+        )
+        await self._store.append(Append((StreamAppend(stream, (new,)),)))
