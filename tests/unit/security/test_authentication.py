@@ -11,6 +11,7 @@ from app.catalogue import CATALOGUE
 from app.eventstore.codec import Codec
 from app.eventstore.execute import Executor
 from app.eventstore.memory import InMemoryEventStore
+from app.http import live
 from app.http.access import Unauthenticated
 from app.http.context import open_context
 from app.kernel.errors import InvalidInput, NotFound
@@ -213,6 +214,11 @@ async def test_a_token_of_a_provider_is_refused_where_none_is_trusted(stage: Sta
     token = jwt.encode({"sub": "x"}, "s" * 32, "HS256", headers={"kid": "first"})
     with pytest.raises(Unauthenticated):
         await stage.admit(f"Bearer {token}")
+
+
+def test_a_key_that_is_revoked_is_found_out_within_five_seconds_by_streams_too() -> None:
+    found_out_after = live.CHECKED_EVERY + authentication.BELIEVED_FOR
+    assert found_out_after < timedelta(seconds=5)
 
 
 async def test_a_key_is_looked_up_once_however_its_header_is_written(stage: Stage) -> None:
