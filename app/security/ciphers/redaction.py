@@ -13,7 +13,7 @@ from app.eventstore.postgres import PostgresEventStore
 from app.kernel.event import Event, EventCatalogue, Metadata, NewEvent
 from app.kernel.ids import new_event_id, stream_name
 from app.kernel.sensitive import SensitiveFields, marked_fields
-from app.security.ciphers.data_key import DataKey
+from app.security.ciphers.data_key import DataKey, a_key_that_nobody_keeps
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.sealing import sealer
 from app.security.ciphers.walking import Change, sealed_value, with_fields, with_sealed
@@ -102,9 +102,8 @@ class Redaction:
 
     def _sealed(self, event: _Recorded, keys: Mapping[str, DataKey | None]) -> Raw | None:
         """The event's data with what is sensitive sealed; None where nothing is."""
-        key = keys[event.customer_id]
-        if key is None:  # erased: there is nothing left to seal it with
-            return None
+        # An erased customer has none. What is left of it is sealed for nobody to open.
+        key = keys[event.customer_id] or a_key_that_nobody_keeps(event.customer_id)
         before = Raw(event.data.encode())
         of, seal = self._catalogue.types.get(event.type), sealer(key)
         after = (
