@@ -8,6 +8,7 @@ from app.kernel.event import EventCatalogue
 from app.modules.customers import events as customer_events
 from app.modules.event_types import events as event_type_events
 from app.modules.interactions import events as interaction_events
+from app.modules.messages import events as message_events
 from app.modules.operations import events as operation_events
 from app.security import events as security_events
 
@@ -17,6 +18,7 @@ CATALOGUE = EventCatalogue(
         *operation_events.REGISTERED,
         *event_type_events.REGISTERED,
         *interaction_events.REGISTERED,
+        *message_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )

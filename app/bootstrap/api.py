@@ -10,11 +10,13 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.bootstrap.customers import erasures_of, exports_of
 from app.bootstrap.keys import keys_of
+from app.bootstrap.modules import module_routes
 from app.bootstrap.projections import PROJECTION_NAMES, log_of
 from app.bootstrap.sealing import begun_data_keys, sensitive_fields_of
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.eventstore.acts import Acts
 from app.eventstore.broadcast import Broadcast
+from app.eventstore.clock import followed_clock
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
@@ -26,7 +28,7 @@ from app.http.edge import Edge
 from app.http.health import HealthCheck
 from app.http.load import Load
 from app.http.metrics import Metrics
-from app.kernel.clock import system_clock
+from app.kernel.clock import Clock, system_clock
 from app.kernel.sensitive import Names
 from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
@@ -108,6 +110,7 @@ async def opened_api(
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
         _opened_openid(settings) as openid_tokens,
         followed_event_types(store, CODEC) as event_types,
+        followed_clock(store.pool) as clock,
     ):
         past = PastModels(log_of(database), sessions_of_the_past)
         projections = ProjectionQueries(store.pool, PROJECTIONS, rates)
@@ -132,6 +135,7 @@ async def opened_api(
                 past=past,
                 projections=projections,
                 metrics=metrics,
+                clock=clock,
                 closing=closing,
             )
             yield _api(opened)
@@ -188,6 +192,8 @@ class _Opened(NamedTuple):
     past: PastModels
     projections: ProjectionQueries
     metrics: Metrics
+    clock: Clock
+    """The store's; it tells modules' commands the time."""
     closing: asyncio.Event
 
 
@@ -258,6 +264,7 @@ def _gate(of: _Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentic
 def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
+        *module_routes(commands, of.clock),
         *customer_routes(commands, Identities(of.store.pool, of.secret)),
     ]
 

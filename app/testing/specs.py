@@ -111,7 +111,7 @@ def when(
     customer_id: str | None = None,
     at: datetime = SOME_DAY,
 ) -> Followed:
-    """Let the policy react to an event of the stream of a thing. What it schedules can be stored."""
+    """Let the policy react to an event of a thing's stream. What it schedules can be stored."""
     happened = Happened(event, thing_id, customer_id, at, UUID(int=0))
     effects = policy.effects_of(happened)
     for effect in effects:
