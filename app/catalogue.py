@@ -8,8 +8,12 @@ from app.kernel.event import EventCatalogue
 from app.modules.customers import events as customer_events
 from app.modules.event_types import events as event_type_events
 from app.modules.interactions import events as interaction_events
+from app.modules.inventory import events as inventory_events
 from app.modules.messages import events as message_events
 from app.modules.operations import events as operation_events
+from app.modules.orders import events as order_events
+from app.modules.payments import events as payment_events
+from app.reactions.fulfilment import events as fulfilment_events
 from app.security import events as security_events
 
 CATALOGUE = EventCatalogue(
@@ -19,6 +23,10 @@ CATALOGUE = EventCatalogue(
         *event_type_events.REGISTERED,
         *interaction_events.REGISTERED,
         *message_events.REGISTERED,
+        *order_events.REGISTERED,
+        *payment_events.REGISTERED,
+        *inventory_events.REGISTERED,
+        *fulfilment_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )

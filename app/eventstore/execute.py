@@ -75,7 +75,7 @@ class Executed(Struct, frozen=True):
     repeated: bool = False
 
 
-class _Folded(Struct, frozen=True):
+class Folded(Struct, frozen=True):
     """A stream's state at a version, and the position of its last event."""
 
     state: Any
@@ -97,7 +97,7 @@ class Executor:
         self._sealing = sealing
         self._store = store
         self._codec = codec
-        self._cache: OrderedDict[str, _Folded] = OrderedDict()
+        self._cache: OrderedDict[str, Folded] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def execute(
@@ -137,6 +137,10 @@ class Executor:
             for lock in held:
                 lock.release()
         raise Contention
+
+    async def read(self, decider: Decider[Any, Any], thing_id: str) -> Folded:
+        """A thing as the log has it now; version 0 when nothing ever happened to it."""
+        return await self._load(Step(decider, thing_id, None), refresh=True)
 
     async def _attempt(
         self,
@@ -187,21 +191,21 @@ class Executor:
             appended.repeated,
         )
 
-    async def _load(self, step: Step[Any], *, refresh: bool) -> _Folded:
+    async def _load(self, step: Step[Any], *, refresh: bool) -> Folded:
         """The stream folded, from memory when that may do, else with its newest events."""
         stream = step.stream
         cached = self._cache.get(stream)
         if cached is not None and not refresh:
             self._cache.move_to_end(stream)
             return cached
-        folded = cached or _Folded(step.decider.initial)
+        folded = cached or Folded(step.decider.initial)
         while True:
             page = await self._store.read_stream(
                 stream, after_version=folded.version, limit=PAGE_EVENTS
             )
             if page:
                 state = step.decider.fold(map(self._codec.decode, page), folded.state)
-                folded = _Folded(state, page[-1].version, page[-1].position)
+                folded = Folded(state, page[-1].version, page[-1].position)
             if len(page) < PAGE_EVENTS:
                 self._remember(stream, folded)
                 return folded
@@ -209,7 +213,7 @@ class Executor:
     def _append_of(
         self,
         steps: Sequence[Step[Any]],
-        folded: Sequence[_Folded],
+        folded: Sequence[Folded],
         decided: Sequence[Sequence[Event]],
         metadata: Metadata,
         key: IdempotencyKey | None,
@@ -241,23 +245,23 @@ class Executor:
     def _evolve(
         self,
         steps: Sequence[Step[Any]],
-        folded: Sequence[_Folded],
+        folded: Sequence[Folded],
         decided: Sequence[Sequence[Event]],
         appended: Sequence[AppendedEvent],
-    ) -> _Folded:
+    ) -> Folded:
         """Keep the streams as they are now; answers the first step's."""
         remaining = list(appended)
-        after: list[_Folded] = []
+        after: list[Folded] = []
         for step, before, events in zip(steps, folded, decided, strict=True):
             state = step.decider.fold(events, before.state)
             here, remaining = remaining[: len(events)], remaining[len(events) :]
             position = here[-1].position if here else before.position
-            after.append(_Folded(state, before.version + len(events), position))
+            after.append(Folded(state, before.version + len(events), position))
             self._remember(step.stream, after[-1])
         return after[0]
 
     async def _original(
-        self, stream: str, folded: _Folded, key: IdempotencyKey | None
+        self, stream: str, folded: Folded, key: IdempotencyKey | None
     ) -> Executed | None:
         """What the key's first request was answered, from the events that it recorded.
 
@@ -290,7 +294,7 @@ class Executor:
         command = await self._sealing.command(step.customer_id, step.command)
         return step if command is step.command else replace(step, command=command)
 
-    def _remember(self, stream: str, folded: _Folded) -> None:
+    def _remember(self, stream: str, folded: Folded) -> None:
         self._cache[stream] = folded
         self._cache.move_to_end(stream)
         if len(self._cache) > MAX_CACHED_STREAMS:
@@ -305,7 +309,7 @@ def _known(step: Step[Any], state: Any) -> Step[Any]:
     return step if customer_id is None else replace(step, customer_id=customer_id)
 
 
-def _customer_after(step: Step[Any], before: _Folded, events: Sequence[Event]) -> str | None:
+def _customer_after(step: Step[Any], before: Folded, events: Sequence[Event]) -> str | None:
     return step.decider.customer_of(step.decider.fold(events, before.state))
 
 
@@ -314,7 +318,7 @@ class _LostRace(Exception):
 
 
 def _decide(
-    steps: Sequence[Step[Any]], folded: Sequence[_Folded], expected_version: int | None
+    steps: Sequence[Step[Any]], folded: Sequence[Folded], expected_version: int | None
 ) -> list[Sequence[Event]]:
     if expected_version is not None and folded[0].version != expected_version:
         raise WrongExpectedVersion(steps[0].stream, expected_version, folded[0].version)

@@ -10,13 +10,14 @@ from litestar.types import ASGIApp
 from msgspec import to_builtins
 from msgspec.json import Encoder
 
-from app.eventstore.execute import Executed, Executor, IdempotencyKey, Step
+from app.eventstore.execute import Executed, Executor, Folded, IdempotencyKey, Step
 from app.eventstore.port import AppendedEvent
 from app.http.access import principal_of, requires
 from app.http.asgi import Receive, Scope, Send, respond
 from app.http.conditional import etag, expected_version
 from app.http.context import idempotency_key, metadata_of
 from app.http.direct import DIRECT
+from app.kernel.decider import Decider
 from app.kernel.fingerprint import fingerprint
 from app.kernel.principal import ScopeName
 
@@ -62,6 +63,10 @@ class Commands:
             expected_version=expected_version(request.scope),
         )
         return _answer(_encoder.encode(executed), executed.version)
+
+    async def read(self, decider: Decider[Any, Any], thing_id: str) -> Folded:
+        """What commands would be decided on now: what was answered to one is seen here at once."""
+        return await self._executor.read(decider, thing_id)
 
     async def _key(self, request: Request[Any, Any, Any]) -> IdempotencyKey | None:
         key = idempotency_key(request.scope)
