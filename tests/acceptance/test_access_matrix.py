@@ -27,6 +27,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{key_id}": lambda: "3kTMd1AqzX0b",
     "{event_type}": lambda: "nothing-of-the-kind",
     "{event_id}": lambda: str(uuid4()),
+    "{order_id}": lambda: f"order-of-{uuid4()}",
+    "{payment_id}": lambda: f"payment-of-{uuid4()}",
+    "{sku}": lambda: f"thing-of-{uuid4()}",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 

@@ -1,6 +1,7 @@
 """What the process makes of what it hears, and what follows from what it decides."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -181,28 +182,28 @@ def test_an_event_of_something_else_is_not_folded() -> None:
 # What follows.
 
 
-def follows(event: Event, thing_id: str, *expected: Send[object] | SetTimer | CancelTimer) -> None:
+def follows(event: Event, thing_id: str, *expected: Send[Any] | SetTimer | CancelTimer) -> None:
     when(FULFILMENT_POLICY, event, thing_id=thing_id, customer_id="anna").then(*expected)
 
 
-def told(kind: str, thing: str, text: str) -> Send[object]:
-    return Send(MESSAGE, f"{kind}:{thing}", RequestMessage(kind, text), "anna")  # type: ignore[arg-type]
+def told(kind: str, thing: str, text: str) -> Send[Any]:
+    return Send(MESSAGE, f"{kind}:{thing}", RequestMessage(kind, text), "anna")
 
 
-def to_order(command: object) -> Send[object]:
-    return Send(ORDER, "42", command)  # type: ignore[arg-type]
+def to_order(command: Any) -> Send[Any]:
+    return Send(ORDER, "42", command)
 
 
-def to_fulfilment(command: object) -> Send[object]:
-    return Send(FULFILMENT, "42", command)  # type: ignore[arg-type]
+def to_fulfilment(command: Any) -> Send[Any]:
+    return Send(FULFILMENT, "42", command)
 
 
-def to_payment(command: object) -> Send[object]:
-    return Send(PAYMENT, "order-42", command)  # type: ignore[arg-type]
+def to_payment(command: Any) -> Send[Any]:
+    return Send(PAYMENT, "order-42", command)
 
 
-def to_stock(sku: str, command: object) -> Send[object]:
-    return Send(INVENTORY, sku, command)  # type: ignore[arg-type]
+def to_stock(sku: str, command: Any) -> Send[Any]:
+    return Send(INVENTORY, sku, command)
 
 
 def test_an_order_placed_is_to_be_fulfilled_and_the_customer_told_nothing_yet() -> None:

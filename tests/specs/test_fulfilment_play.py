@@ -10,7 +10,7 @@ from app.modules.inventory.decider import INVENTORY, ReceiveStock, Stock
 from app.modules.messages.events import MessageRequested
 from app.modules.orders.decider import ORDER, Cancelled, Confirmed, PlaceOrder
 from app.modules.orders.events import Line, OrderCancelled, OrderConfirmed
-from app.modules.payments.decider import PAYMENT, Captured, Requested
+from app.modules.payments.decider import PAYMENT, Captured, ConfirmRefund, PaymentCommand, Requested
 from app.reactions.fulfilment.policy import FULFILMENT_POLICY, TIME_TO_PAY
 from app.testing.world import World
 from tests.controls import shop
@@ -39,7 +39,8 @@ def pay(world: World) -> None:
 
 
 def told(world: World) -> list[str]:
-    return [message.kind for message in world.all(MessageRequested)]  # type: ignore[attr-defined]
+    happened = (entry.happened.event for entry in world.log)
+    return [event.kind for event in happened if isinstance(event, MessageRequested)]
 
 
 def stock(world: World, sku: str = CUP) -> Stock:
@@ -138,7 +139,7 @@ def test_a_confirmed_order_is_undone_when_it_is_cancelled(world: World) -> None:
     world.react()
     assert (stock(world), stock(world, TEA)) == (Stock(5), Stock(5))
     assert rest_of_money(world) == 0
-    world.send(PAYMENT, "order-42", shop.ConfirmRefund("cancellation"))
+    world.send(PAYMENT, "order-42", ConfirmRefund("cancellation"))
     world.react()
     assert told(world) == ["order-confirmed", "order-cancelled", "order-refunded"]
 
@@ -182,8 +183,10 @@ def test_of_many_who_want_the_last_ones_each_gets_one_or_the_money_back() -> Non
         place_one = PlaceOrder(f"c{number}", (Line(CUP, 1, 1250),), "EUR")
         world.send(ORDER, number, place_one, f"c{number}")
     world.react()
-    callbacks = [(number, what) for number in numbers for what in (shop.confirm_payment,) * 2]
-    callbacks += [(number, shop.decline_payment) for number in numbers[::10]]  # type: ignore[misc]
+    callbacks: list[tuple[str, PaymentCommand]] = [
+        *((number, shop.confirm_payment) for number in numbers * 2),
+        *((number, shop.decline_payment) for number in numbers[::10]),
+    ]
     chance.shuffle(callbacks)
     for number, what in callbacks:
         world.send(PAYMENT, f"order-{number}", what)

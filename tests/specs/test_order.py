@@ -3,6 +3,7 @@
 import pytest
 
 from app.kernel.errors import UnknownEvent
+from app.kernel.event import Event
 from app.modules.orders.decider import (
     ORDER,
     ConfirmOrder,
@@ -32,8 +33,8 @@ def test_an_order_is_placed_with_its_total() -> None:
 
 
 @pytest.mark.parametrize("history", [PLACED, CONFIRMED, SHIPPED, DELIVERED, CANCELLED])
-def test_the_same_order_again_is_nothing_whatever_became_of_it(history: tuple[object, ...]) -> None:
-    given(ORDER, *history).when(shop.place).then_nothing()  # type: ignore[arg-type]
+def test_the_same_order_again_is_nothing_whatever_became_of_it(history: tuple[Event, ...]) -> None:
+    given(ORDER, *history).when(shop.place).then_nothing()
 
 
 def test_another_order_under_the_same_id_is_refused() -> None:
@@ -62,13 +63,13 @@ def test_an_order_is_confirmed_for_what_there_is() -> None:
 
 
 @pytest.mark.parametrize("history", [CONFIRMED, SHIPPED, DELIVERED, CANCELLED])
-def test_confirming_what_is_not_waiting_for_it_is_nothing(history: tuple[object, ...]) -> None:
-    given(ORDER, *history).when(shop.confirm).then_nothing()  # type: ignore[arg-type]
+def test_confirming_what_is_not_waiting_for_it_is_nothing(history: tuple[Event, ...]) -> None:
+    given(ORDER, *history).when(shop.confirm).then_nothing()
 
 
 @pytest.mark.parametrize("history", [PLACED, CONFIRMED])
-def test_an_order_is_cancelled_until_it_is_shipped(history: tuple[object, ...]) -> None:
-    given(ORDER, *history).when(shop.cancel).then(shop.cancelled)  # type: ignore[arg-type]
+def test_an_order_is_cancelled_until_it_is_shipped(history: tuple[Event, ...]) -> None:
+    given(ORDER, *history).when(shop.cancel).then(shop.cancelled)
 
 
 def test_cancelling_a_cancelled_order_is_nothing() -> None:
@@ -76,8 +77,8 @@ def test_cancelling_a_cancelled_order_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("history", [SHIPPED, DELIVERED])
-def test_a_shipped_order_is_not_cancelled(history: tuple[object, ...]) -> None:
-    given(ORDER, *history).when(shop.cancel).then_refused(OrderAlreadyShipped)  # type: ignore[arg-type]
+def test_a_shipped_order_is_not_cancelled(history: tuple[Event, ...]) -> None:
+    given(ORDER, *history).when(shop.cancel).then_refused(OrderAlreadyShipped)
 
 
 def test_a_confirmed_order_is_shipped_and_delivered() -> None:
