@@ -77,7 +77,8 @@ class _Reader:
     async def _page(self, target: str, cursor: str) -> str | None:
         path, _, query = target.partition("?")
         self._asked.add(path)
-        parameters = "&".join(filter(None, (query, cursor and f"cursor={cursor}")))
+        name = "after" if path == "/v1/events" else "cursor"
+        parameters = "&".join(filter(None, (query, cursor and f"{name}={cursor}")))
         answer = await self._api.get(f"{path}?{parameters}".rstrip("?"))
         assert answer.status in READ, (target, answer)
         self.bodies.append(answer.body)

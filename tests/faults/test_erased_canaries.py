@@ -71,6 +71,7 @@ async def test_what_is_erased_is_nowhere_and_before_it_in_answers_alone(
     await for_each(everybody, lambda customer: tell(api, customer))
     await for_each(everybody, lambda customer: be_refused(api, customer))
     plain = await plant_controls(api, chance)
+    assert store.execute("SELECT FROM events WHERE pg_column_compression(data) IS NOT NULL")
     await caught_up(api)
     search = Search(sealed | nicknames | plain)
     found = await asyncio.to_thread(store.found, search)
