@@ -11,7 +11,7 @@ from tests.fixtures.routes import documented_routes
 
 AT_ONCE = 20
 LIVE_FOR_S = 20
-OF_HOW_MANY_THE_PAST = 10
+OF_HOW_MANY_THE_PAST = 5
 """It takes long to ask for."""
 READ = {200, 403, 404}
 """Not every key may read everything, and not everybody is there."""

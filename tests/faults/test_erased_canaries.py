@@ -28,7 +28,7 @@ from tests.fixtures.tidings_up import TidingsUp, tidings
 pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 
 SEED = 11
-CUSTOMERS = rounds(few=30, full=1_000)
+CUSTOMERS = rounds(few=25, full=1_000)
 FEW = 5
 AT_ONCE = 20
 PAUSE_BEFORE_ERASURE_S = (0.0, 0.2)
@@ -71,11 +71,11 @@ async def test_what_is_erased_is_nowhere_and_before_it_in_answers_alone(
     await for_each(everybody, lambda customer: tell(api, customer))
     await for_each(everybody, lambda customer: be_refused(api, customer))
     plain = await plant_controls(api, chance)
-    assert store.execute("SELECT FROM events WHERE pg_column_compression(data) IS NOT NULL")
+    assert store.execute("SELECT position FROM events WHERE pg_column_compression(data) > ''")
     await caught_up(api)
     search = Search(sealed | nicknames | plain)
     found = await asyncio.to_thread(store.found, search)
-    assert not set().union(*found.values()) & sealed
+    check_nowhere(found, sealed)
     assert nicknames <= found["dump"] & found["rows"] & found["files"] & found["wal"]
     check_controls(found, plain)
     answers = await all_answers(api, everybody)
@@ -101,7 +101,7 @@ async def test_what_is_erased_is_nowhere_and_before_it_in_answers_alone(
     search = Search(sealed | nicknames | plain)
     found = await asyncio.to_thread(store.found, search)
     check_controls(found, plain)
-    assert not set().union(*found.values()) & (sealed | nicknames)
+    check_nowhere(found, sealed | nicknames)
     await asyncio.sleep(erased_at + LOOKED_AFTER_S - monotonic())
     assert not search(await all_answers(api, everybody)) & (sealed | nicknames)
     check_nothing_is_kept(store)
@@ -197,6 +197,11 @@ async def plant_controls(api: Api, chance: random.Random) -> set[str]:
             assert (await api.post("/v1/events", event)).status in {201, 202}
     assert (await api.get(f"/v1/customers/{logged}?limit=1")).status == 400
     return {small, large, logged}
+
+
+def check_nowhere(found: dict[str, set[str]], secrets: set[str]) -> None:
+    leaks = {place: canaries & secrets for place, canaries in found.items() if canaries & secrets}
+    assert leaks == {}
 
 
 def check_controls(found: dict[str, set[str]], plain: set[str]) -> None:
