@@ -206,7 +206,9 @@ def _api(
         store.pool,
         metrics.counter("tidings_events_quarantined_total", "Events that did not fit their type."),
     )
-    replay = Replay(store, quarantine, event_types, CODEC, disclosure.opened)
+    replay = Replay(
+        store, quarantine, event_types, CODEC, view=disclosure.opened, seal=sealing.appends
+    )
     events = EventsEndpoint(store, intake, quarantine, sealing.appends)
     customers = Customers(reading.models)
     timelines = Timelines(reading.models, CATALOGUE, UPCASTERS, event_types)

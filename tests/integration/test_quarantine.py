@@ -12,12 +12,13 @@ import msgspec
 import psycopg
 import pytest
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.catalogue import CATALOGUE
 from app.eventstore.codec import Codec
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
-from app.eventstore.port import Append, Appended
+from app.eventstore.port import Append, Appended, StreamAppend
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.http.asgi import App
 from app.kernel.clock import system_clock
@@ -33,11 +34,13 @@ from app.modules.interactions.routes import EventsEndpoint, event_routes
 from app.security.commands import Commands
 from tests.fixtures.access import AsStored
 from tests.integration.conftest import on_one_server
+from tests.integration.erasing import erase
 from tests.unit.http.asking import Answer, app_of, ask, post
 
 pytestmark = [pytest.mark.anyio, on_one_server]
 
 SECRET = b"s" * 32
+BEN = {"customer_id": "ben"}
 NUMBER = {"properties": {"n": {"type": "number"}}, "required": ["n"]}
 
 
@@ -288,6 +291,62 @@ async def test_nothing_leaves_the_quarantine_when_the_log_cannot_be_reached(
     with pytest.raises(StoreUnavailable):
         await replay.run(None, after=0, metadata=Metadata())
     assert len(await worker.quarantined()) == 1
+
+
+async def test_what_is_sensitive_by_now_is_sealed_before_a_replay_records_it(
+    worker: Worker,
+) -> None:
+    async def seal(appends: Sequence[Append]) -> Sequence[Append]:
+        return [replace(append, streams=tuple(map(sealed, append.streams))) for append in appends]
+
+    def sealed(part: StreamAppend) -> StreamAppend:
+        [event] = part.events
+        return replace(part, events=(replace(event, data=msgspec.Raw(b'{"n":"sealed"}')),))
+
+    await worker.declare(NUMBER)
+    await worker.send(paid("plain"))
+    await worker.declare(None)
+    codec = Codec(CATALOGUE)
+    replay = Replay(worker.store, worker.quarantine, worker.event_types, codec, seal=seal)
+    await replay.run(None, after=0, metadata=Metadata())
+    assert numbers(await worker.recorded()) == ["sealed"]
+
+
+async def test_what_is_sent_while_its_customer_is_erased_is_not_kept_behind_it(
+    worker: Worker, database: Database
+) -> None:
+    await worker.declare(NUMBER)
+    async with await database.connect() as eraser:
+        async with eraser.transaction():
+            await eraser.execute("SELECT pg_advisory_xact_lock(quarantine_lock_key())")
+            await eraser.execute("INSERT INTO tombstones VALUES ('ann', clock_now())")
+            sending = asyncio.create_task(worker.send([paid("x"), {**paid("y"), **BEN}]))
+            await waiting_for_a_lock(database)
+        outcomes = (await sending).json()
+    assert [outcome["outcome"] for outcome in outcomes] == ["rejected", "quarantined"]
+    assert [kept["customer_id"] for kept in await worker.quarantined()] == ["ben"]
+
+
+async def waiting_for_a_lock(database: Database) -> None:
+    statement = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    async with await database.connect() as connection, asyncio.timeout(20):
+        while await (await connection.execute(statement)).fetchall() == [(0,)]:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_has_nothing_but_quarantined_events_can_be_erased(
+    worker: Worker, database: Database
+) -> None:
+    await worker.declare(NUMBER)
+    await worker.send([paid("x"), {**paid("y"), **BEN}])
+    async with await database.connect() as connection:
+        await connection.execute("CREATE TABLE test_keys (customer_id text)")
+    await erase(worker.store, "ann")
+    assert [kept["customer_id"] for kept in await worker.quarantined()] == ["ben"]
+    assert (await worker.send(paid("x"))).status == 410
 
 
 async def test_a_replay_of_very_many_goes_on_where_it_stopped(

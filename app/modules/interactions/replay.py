@@ -20,6 +20,7 @@ from app.kernel.event import ACTIVITY, Event, Metadata, NewEvent
 from app.kernel.ids import derived_event_id, new_event_id, stream_name
 from app.modules.interactions.events import QuarantinedEventDiscarded, ReplayBegun
 from app.modules.interactions.quarantine import QuarantinedEvent, StoredQuarantine
+from app.modules.interactions.seal import Seal, unsealed
 
 MAX_REPLAYED_EVENTS = 5_000
 PAGE_EVENTS = 200
@@ -48,14 +49,17 @@ class Replay:
         quarantine: StoredQuarantine,
         event_types: DeclaredTypes,
         codec: Codec,
+        *,
         view: View = as_stored,
+        seal: Seal = unsealed,
     ) -> None:
-        """Take the log, the quarantine, what knows the schemas, and what opens sealed fields."""
+        """Take the log, the quarantine, what knows the schemas, and what opens and seals fields."""
         self._store = store
         self._quarantine = quarantine
         self._event_types = event_types
         self._codec = codec
         self._view = view
+        self._seal = seal
 
     async def run(self, event_type: str | None, *, after: int, metadata: Metadata) -> Replayed:
         """Look at events after a number, at most 5,000; of a type, if one is given.
@@ -94,7 +98,9 @@ class Replay:
             else:
                 fitting.append(event)
         done: list[int] = []
-        answers = await self._store.append_many([_append_of(event) for event in fitting])
+        # What was not sensitive when it came may be so by now.
+        appends = await self._seal([_append_of(event) for event in fitting])
+        answers = await self._store.append_many(appends)
         for event, answer in zip(fitting, answers, strict=True):
             match answer:
                 case Appended(repeated=repeated):

@@ -53,6 +53,11 @@ class DataKey:
         return f"{self._bound}{field}".encode()
 
 
+def a_key_that_nobody_keeps(customer_id: str) -> DataKey:
+    """For what nobody is ever to open: it belongs to no store, and is forgotten after its use."""
+    return DataKey(os.urandom(DATA_KEY_BYTES), "", customer_id)
+
+
 def canonical(value: bytes) -> bytes:
     """One way of writing JSON: of equal values, the same; 1.0 is 1, and keys stand in order."""
     decoded = msgspec.json.decode(value)
