@@ -16,6 +16,7 @@ from app.kernel.event import Metadata
 from app.modules.interactions.replay import Replay
 from tests.integration.conftest import on_one_server
 from tests.integration.quarantine.worker import NUMBER, Worker, numbers, paid
+from tests.unit.http.asking import post
 
 pytestmark = [pytest.mark.anyio, on_one_server]
 
@@ -144,3 +145,7 @@ async def test_a_replay_of_very_many_goes_on_where_it_stopped(
     assert (first["recorded"], first["kept"]) == (0, 400)
     second = await worker.replayed(cursor=first["next_cursor"])
     assert (second["recorded"], second["next_cursor"]) == (50, None)
+    another = msgspec.json.encode({"cursor": first["next_cursor"], "type": "Paid"})
+    for unfit in (another, b'{"cursor": "200"}'):
+        refused = await post(worker.app, "/v1/quarantine/replay", unfit)
+        assert (refused.status, refused.json()["field"]) == (400, "cursor")
