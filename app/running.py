@@ -39,8 +39,8 @@ def running_database(settings: Settings, *, migrated: bool = False) -> Iterator[
         with EmbeddedPostgres(settings.data_dir) as postgres:
             database = database_of(settings, postgres.dsn)
             if migrated:
-                # Loaded when it is used: alembic would delay every command by a third of a second.
-                from app.migrate import upgrade  # noqa: PLC0415
+                # Alembic would delay every command by a third of a second.
+                from app.migrate import upgrade  # noqa: PLC0415 - loaded when it is used
 
                 upgrade(database)
             yield database

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import NamedTuple
 
+from litestar.handlers import HTTPRouteHandler
+
 from app.bootstrap.customers import erasures_of, exports_of
 from app.bootstrap.keys import keys_of
 from app.bootstrap.projections import PROJECTION_NAMES, log_of
@@ -25,6 +27,8 @@ from app.http.health import HealthCheck
 from app.http.load import Load
 from app.http.metrics import Metrics
 from app.kernel.clock import system_clock
+from app.kernel.cursors import Cursors
+from app.kernel.sensitive import Names
 from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
@@ -42,6 +46,7 @@ from app.security.ciphers.disclosure import Disclosure
 from app.security.ciphers.sealing import Sealing
 from app.security.commands import Commands
 from app.security.customer_tokens import CustomerTokens
+from app.security.keys import Keys
 from app.security.openid import OpenIdTokens, Trust
 from app.security.provider_keys import opened_provider_keys
 from app.security.routes import key_routes
@@ -60,7 +65,6 @@ from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.export.routes import export_routes
 from projections.lag import LagGauges, published_lag
-from projections.paging import Cursors
 from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
@@ -115,9 +119,10 @@ async def opened_api(
             told_uses(StoredKeyUses(store.pool)) as uses,
             shared_limits(limits, store.pool),
         ):
-            yield _api(
-                settings,
-                store,
+            opened = _Opened(
+                settings=settings,
+                secret=read_secret(settings),
+                store=store,
                 data_keys=data_keys,
                 uses=uses,
                 openid_tokens=openid_tokens,
@@ -129,6 +134,7 @@ async def opened_api(
                 metrics=metrics,
                 closing=closing,
             )
+            yield _api(opened)
 
 
 class _Reading(NamedTuple):
@@ -167,84 +173,111 @@ async def _opened_reading(
             yield _Reading(models, primary, {"replica": replica.ready})
 
 
-def _api(
-    settings: Settings,
-    store: PostgresEventStore,
-    *,
-    data_keys: DataKeys,
-    uses: KeyUses,
-    openid_tokens: OpenIdTokens | None,
-    limits: SharedLimits,
-    event_types: EventTypes,
-    reading: _Reading,
-    past: PastModels,
-    projections: ProjectionQueries,
-    metrics: Metrics,
-    closing: asyncio.Event,
-) -> App:
-    secret = read_secret(settings)
-    identities = Identities(store.pool, secret)
-    fields = sensitive_fields_of(settings, event_types)
+class _Opened(NamedTuple):
+    """What the API is put together from, connected."""
+
+    settings: Settings
+    secret: bytes
+    store: PostgresEventStore
+    data_keys: DataKeys
+    uses: KeyUses
+    openid_tokens: OpenIdTokens | None
+    limits: SharedLimits
+    event_types: EventTypes
+    reading: _Reading
+    past: PastModels
+    projections: ProjectionQueries
+    metrics: Metrics
+    closing: asyncio.Event
+
+
+def _api(of: _Opened) -> App:
+    settings, store, data_keys = of.settings, of.store, of.data_keys
+    fields = sensitive_fields_of(settings, of.event_types)
     sealing, disclosure = Sealing(data_keys, fields), Disclosure(data_keys)
     executor = Executor(store, CODEC, sealing)
-    commands = Commands(executor, secret)
-    keys = keys_of(settings, store, executor, uses)
+    keys = keys_of(settings, store, executor, of.uses)
     customer_tokens = CustomerTokens(
-        secret, store=f"{settings.environment}/{settings.schema}", clock=system_clock
+        of.secret, store=f"{settings.environment}/{settings.schema}", clock=system_clock
     )
-    gate = Authentication(
-        keys,
-        uses,
-        customer_tokens=customer_tokens,
-        openid_tokens=openid_tokens,
-        secret=secret,
-        environment=settings.environment,
-        clock=system_clock,
-    )
-    intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock, event_types=event_types)
-    quarantine = StoredQuarantine(
-        store.pool,
-        metrics.counter("tidings_events_quarantined_total", "Events that did not fit their type."),
-    )
+    quarantine = _quarantine(of)
+    events = EventsEndpoint(store, _intake(of), quarantine, sealing.appends)
     replay = Replay(
-        store, quarantine, event_types, CODEC, view=disclosure.opened, seal=sealing.appends
-    )
-    events = EventsEndpoint(store, intake, quarantine, sealing.appends)
-    customers = Customers(reading.models)
-    timelines = Timelines(reading.models, CATALOGUE, UPCASTERS, event_types)
-    live = LiveTimelines(
-        Timelines(reading.primary, CATALOGUE, UPCASTERS, event_types), store, Broadcast(store)
+        store, quarantine, of.event_types, CODEC, view=disclosure.opened, seal=sealing.appends
     )
     return create_app(
         [
             *event_routes(events),
             *log_routes(store, disclosure),
-            *event_type_routes(commands, event_types, CATALOGUE),
-            *quarantine_routes(quarantine, replay, disclosure),
-            *customer_routes(commands, identities),
-            *erasure_routes(erasures_of(store, secret, data_keys)),
-            *export_routes(exports_of(store, reading.models, disclosure)),
-            *customer_query_routes(customers, identities, past, disclosure, fields.everywhere),
-            *timeline_routes(timelines, past, disclosure),
-            *diff_routes(Diffs(past, customers, timelines), disclosure),
-            *live_timeline_routes(live, closing, disclosure),
-            *visit_routes(Visits(reading.models)),
-            *activity_count_routes(ActivityCounts(reading.models)),
-            *projection_routes(projections),
+            *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
+            *_command_routes(of, Commands(executor, of.secret)),
+            *erasure_routes(erasures_of(store, of.secret, data_keys)),
+            *export_routes(exports_of(store, of.reading.models, disclosure)),
+            *_query_routes(of, disclosure, fields.everywhere),
+            *projection_routes(of.projections),
             *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
             *key_routes(keys),
-            *audit_routes(Audit(reading.models, CATALOGUE, UPCASTERS)),
             *customer_token_routes(customer_tokens),
         ],
         version=version("tidings"),
-        metrics=metrics,
-        gate=gate,
-        limits=limits,
+        metrics=of.metrics,
+        gate=_gate(of, keys, customer_tokens),
+        limits=of.limits,
         edge=_edge(settings),
         load=Load(max_streams_of_an_owner=settings.max_live_streams),
         direct_routes={("POST", "/v1/events"): events},
-        health_checks={"event_store": _check(store), **reading.health_checks},
+        health_checks={"event_store": _check(store), **of.reading.health_checks},
     )
+
+
+def _quarantine(of: _Opened) -> StoredQuarantine:
+    quarantined = of.metrics.counter(
+        "tidings_events_quarantined_total", "Events that did not fit their type."
+    )
+    return StoredQuarantine(of.store.pool, quarantined)
+
+
+def _intake(of: _Opened) -> Intake:
+    return Intake(
+        catalogue=CATALOGUE, secret=of.secret, clock=system_clock, event_types=of.event_types
+    )
+
+
+def _gate(of: _Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentication:
+    return Authentication(
+        keys,
+        of.uses,
+        customer_tokens=customer_tokens,
+        openid_tokens=of.openid_tokens,
+        secret=of.secret,
+        environment=of.settings.environment,
+        clock=system_clock,
+    )
+
+
+def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
+    return [
+        *event_type_routes(commands, of.event_types, CATALOGUE),
+        *customer_routes(commands, Identities(of.store.pool, of.secret)),
+    ]
+
+
+def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:
+    """What read models answer."""
+    models, identities = of.reading.models, Identities(of.store.pool, of.secret)
+    customers = Customers(models)
+    timelines = Timelines(models, CATALOGUE, UPCASTERS, of.event_types)
+    newest = Timelines(of.reading.primary, CATALOGUE, UPCASTERS, of.event_types)
+    live = LiveTimelines(newest, of.store, Broadcast(of.store))
+    return [
+        *customer_query_routes(customers, identities, of.past, disclosure, sensitive),
+        *timeline_routes(timelines, of.past, disclosure),
+        *diff_routes(Diffs(of.past, customers, timelines), disclosure),
+        *live_timeline_routes(live, of.closing, disclosure),
+        *visit_routes(Visits(models)),
+        *activity_count_routes(ActivityCounts(models)),
+        *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
+    ]
 
 
 @asynccontextmanager

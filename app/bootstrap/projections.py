@@ -136,4 +136,5 @@ async def reshard_projection(database: Database, name: str, shards: int, metadat
 
 
 def log_of(database: Database) -> Log:
+    """The log as projectors read it, with today's event types."""
     return Log(database, CATALOGUE, UPCASTERS)

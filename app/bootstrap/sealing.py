@@ -7,17 +7,20 @@ from psycopg_pool import AsyncConnectionPool
 
 from app.bootstrap.store import command_store
 from app.catalogue import CATALOGUE, CODEC
+from app.eventstore.acts import Acts
 from app.eventstore.database import Connection, Database
 from app.kernel.declared import DeclaredTypes
 from app.kernel.event import Metadata
+from app.kernel.ids import new_event_id, stream_name
 from app.kernel.sensitive import SensitiveFields
 from app.master_key import next_master_keys, read_master_keys, retire_master_keys
 from app.modules.event_types.declared import followed_event_types
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.master_key import MasterKeys
 from app.security.ciphers.redaction import OnRedaction, Redaction
-from app.security.ciphers.rewrap import rewrap
+from app.security.ciphers.rewrap import CATEGORY, alone, rewrap
 from app.security.ciphers.sealing import Sealing
+from app.security.events import RewrapBegun, RewrapDone
 from app.settings import Settings
 
 
@@ -43,16 +46,21 @@ async def opened_sealing(
         yield Sealing(data_keys, sensitive_fields_of(settings, declared))
 
 
-async def rewrap_data_keys(settings: Settings, database: Database) -> int:
+async def rewrap_data_keys(settings: Settings, database: Database, metadata: Metadata) -> int:
     """Wrap the data keys under a new master key, and destroy the old one; how many there were.
 
-    Raises `InvalidInput` where the settings give no new one, and `WrongMasterKey`.
+    The log tells of it, before and after. Raises `InvalidInput` where the settings give no new one,
+    and `WrongMasterKey`.
     """
-    next_master_keys(settings)
-    masters = MasterKeys(lambda: read_master_keys(settings))
-    async with database.pool(max_size=1) as pool:
-        rewrapped = await rewrap(pool, masters, settings.schema)
-    retire_master_keys(settings)
+    stream = stream_name(CATEGORY, str(new_event_id()))
+    async with alone(database), command_store(database) as store:
+        acts = Acts(store, CODEC)
+        await acts.record(stream, RewrapBegun(), metadata)
+        next_master_keys(settings)
+        masters = MasterKeys(lambda: read_master_keys(settings))
+        rewrapped = await rewrap(store.pool, masters, settings.schema)
+        retire_master_keys(settings)
+        await acts.record(stream, RewrapDone(rewrapped, masters.epoch), metadata)
     return rewrapped
 
 

@@ -123,7 +123,7 @@ def rewrap(**options: Any) -> None:
     """
     settings = settings_of(options)
     with running_database(settings, migrated=True) as database:
-        rewrapped = uvloop.run(rewrap_data_keys(settings, database))
+        rewrapped = uvloop.run(rewrap_data_keys(settings, database, acting()))
     console.print(f"Wrapped {rewrapped:,} data keys under a new master key.")
     if settings.master_key is not None:
         console.print("TIDINGS_MASTER_KEY is to hold the new one alone from now on.")

@@ -17,8 +17,10 @@ from app.http.context import context_of
 from app.kernel.errors import InvalidInput, TidingsError, named_line
 
 HEARTBEAT = timedelta(seconds=15)
-CHECKED_EVERY = timedelta(seconds=30)
-"""How often it is asked whether a client may still listen."""
+CHECKED_EVERY = timedelta(seconds=2.5)
+"""How often it is asked whether a client may still listen: a key that was revoked is no more within
+five seconds, in which it is believed for two.
+"""
 RETRY = timedelta(seconds=1)
 """How long a client waits before it comes back."""
 MAX_WAITING_EVENTS = 1000
@@ -224,12 +226,16 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _until_refused(scope: Scope) -> None:
+    is_told = False
     while True:
         await asyncio.sleep(CHECKED_EVERY.total_seconds())
         try:
             await check_again(scope)
+            is_told = False
         except (Unauthenticated, Forbidden):
             return
         except TidingsError as error:
             # What knows the credential is out of reach for the moment: asked again, like the rest.
-            _log.warning("live stream could not be checked", error=named_line(error))
+            if not is_told:
+                _log.warning("live stream could not be checked", error=named_line(error))
+            is_told = True

@@ -30,7 +30,7 @@ class Metrics:
     def __init__(self) -> None:
         """Begin with none."""
         # A second series for each, which nobody asks for.
-        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # it is not typed
         self._registry = CollectorRegistry()
         self._is_shared = SHARED_DIRECTORY_VARIABLE in os.environ
         if not self._is_shared:

@@ -34,7 +34,7 @@ _BELIEVED_FOR_S = BELIEVED_FOR.total_seconds()
 
 
 class _Believed(Struct, frozen=True):
-    """Whose a header is, and until when that need not be asked again (by `monotonic`)."""
+    """Whose a credential is, and until when that need not be asked again (by `monotonic`)."""
 
     principal: Principal
     until: float
@@ -65,8 +65,9 @@ class Authentication:
         self._secret = secret
         self._environment = environment
         self._clock = clock
-        self._believed: OrderedDict[bytes, _Believed] = OrderedDict()
-        self._asking: dict[bytes, asyncio.Task[Principal]] = {}
+        # By credential: of headers, one key has as many as somebody cares to write, of any length.
+        self._believed: OrderedDict[str, _Believed] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[Principal]] = {}
 
     async def admit(self, scope: AnyScope) -> Principal:
         """See `app.http.access.Gate.admit`.
@@ -76,26 +77,27 @@ class Authentication:
         header = context_of(scope).headers.get(b"authorization")
         if header is None:
             raise Unauthenticated("send an API key or a token: Authorization: Bearer …")
-        believed = self._believed.get(header)
+        credential = credential_in(header)
+        believed = self._believed.get(credential)
         if believed is not None and monotonic() < believed.until:
             return believed.principal
-        return await self._ask_once(header, credential_in(header))
+        return await self._ask_once(credential)
 
-    async def _ask_once(self, header: bytes, credential: str) -> Principal:
+    async def _ask_once(self, credential: str) -> Principal:
         """Many requests that come with one credential at a time have it looked up once."""
-        asking = self._asking.get(header)
+        asking = self._asking.get(credential)
         if asking is None:
-            asking = self._asking[header] = asyncio.create_task(self._ask(header, credential))
-            asking.add_done_callback(lambda _: self._asking.pop(header, None))
+            asking = self._asking[credential] = asyncio.create_task(self._ask(credential))
+            asking.add_done_callback(lambda _: self._asking.pop(credential, None))
         return await asyncio.shield(asking)
 
-    async def _ask(self, header: bytes, credential: str) -> Principal:
+    async def _ask(self, credential: str) -> Principal:
         until = monotonic() + _BELIEVED_FOR_S
         principal, ends_at = await self._owner_of(credential)
         if ends_at is not None:
             until = min(until, monotonic() + (ends_at - self._clock()).total_seconds())
-        self._believed[header] = _Believed(principal, until)
-        self._believed.move_to_end(header)
+        self._believed[credential] = _Believed(principal, until)
+        self._believed.move_to_end(credential)
         if len(self._believed) > MAX_BELIEVED:
             self._believed.popitem(last=False)
         return principal

@@ -25,11 +25,9 @@ ALGORITHM = "EdDSA"
 TYPE = "tidings-customer+jwt"
 """Says of which kind a token is (RFC 8725, section 3.11)."""
 
-ALWAYS_GIVEN: frozenset[ScopeName] = frozenset(
-    {"customers:read", "customers:write", "timeline:read"}
+GIVEN_ON: frozenset[ScopeName] = frozenset(
+    {"customers:read", "customers:write", "timeline:read", "pii:read"}
 )
-"""What a route that is for the customer's own data may ask of a token."""
-GIVEN_ON: frozenset[ScopeName] = frozenset({"pii:read"})
 """What a token has when whoever asked for it has it: nobody sees more by way of a token."""
 
 _KEY_BYTES = 32
@@ -64,7 +62,7 @@ class CustomerTokens:
         """A token for a customer; `InvalidInput` for an id that no customer can have."""
         check_customer_id(customer_id)
         now = int(self._clock().timestamp())
-        scopes = ALWAYS_GIVEN | {scope for scope in GIVEN_ON if maker.may(scope)}
+        scopes = {scope for scope in GIVEN_ON if maker.may(scope)}
         ends = now + int(lifetime.total_seconds())
         claims = msgspec.json.encode(_Claims(customer_id, now, ends, " ".join(sorted(scopes))))
         token = PyJWS().encode(claims, self._key, ALGORITHM, headers={"typ": TYPE})

@@ -1,4 +1,4 @@
-"""What happens to API keys, of which events hold a keyed digest alone; and redactions."""
+"""What happens to API keys, of which events hold a keyed digest alone; redactions and rewraps."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -49,5 +49,25 @@ class RedactionDone(Event, frozen=True):
     events: int
 
 
-REGISTERED = (ApiKeyCreated, ApiKeyRevoked, RedactionBegun, RedactionDone)
+class RewrapBegun(Event, frozen=True):
+    """Somebody begins to wrap the data keys under a new master key."""
+
+    tag: ClassVar[str] = "tidings.rewrap_begun"
+    title: ClassVar[str] = "Began a rewrap"
+    is_administrative: ClassVar[bool] = True
+
+
+class RewrapDone(Event, frozen=True):
+    """All living data keys are wrapped under the new master key."""
+
+    tag: ClassVar[str] = "tidings.rewrapped"
+    title: ClassVar[str] = "Rewrapped {data_keys} data keys"
+    is_administrative: ClassVar[bool] = True
+
+    data_keys: int
+    epoch: str
+    """The name of the new master key, which tells nothing of it."""
+
+
+REGISTERED = (ApiKeyCreated, ApiKeyRevoked, RedactionBegun, RedactionDone, RewrapBegun, RewrapDone)
 """The event types of this package, for the catalogue."""

@@ -1,6 +1,6 @@
 """API keys: made, listed, rotated and revoked. Each is a stream of its own in the log."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from app.eventstore.execute import Executor, Step
 from app.eventstore.port import EventStore
 from app.kernel.clock import Clock
 from app.kernel.errors import InvalidInput, NotFound, Refused
-from app.kernel.event import Metadata
+from app.kernel.event import Metadata, RecordedEvent
 from app.kernel.ids import check_id, stream_name
 from app.kernel.principal import EVERYTHING, SCOPES
 from app.security.api_key import new_api_key
@@ -25,13 +25,13 @@ from app.security.decider import (
 )
 from app.security.uses import KeyUses
 
-MAX_KEYS = 10_000
+PAGE_EVENTS = 1_000
 VALID_AT_ONCE = 2
 """Of one owner's keys after a rotation: the new one, and the one that is in use."""
 
 
 class NameTaken(Refused):
-    """There are API keys of this name; rotate them."""
+    """There are valid API keys of this name; rotate them."""
 
 
 class NewKey(Struct, frozen=True):
@@ -83,12 +83,15 @@ class Keys:
     async def create(
         self, name: str, scopes: Sequence[str], lifetime: timedelta | None, metadata: Metadata
     ) -> NewKey:
-        """Make the first key of a name. Raises `NameTaken`, or `InvalidInput` for a scope."""
+        """Make the first key of a name, or the first since all before it have ended.
+
+        Raises `NameTaken`, or `InvalidInput` for a scope.
+        """
         check_id(name, field="name")
         if ":" in name:  # as in the names of those who come with a token, such as customer:anna
             raise InvalidInput("a key's name has no colon", field="name")
         check_scopes(scopes)
-        if any(key.name == name for key in await self.all()):
+        if any(key.name == name and self._is_valid(key) for key in await self.all()):
             raise NameTaken
         expires_at = self._clock() + lifetime if lifetime else None
         return await self._make(name, scopes, expires_at, metadata)
@@ -121,7 +124,7 @@ class Keys:
         """Every key that there ever was, the oldest first."""
         uses = await self._uses.all()
         states: dict[str, tuple[KeyState, datetime]] = {}
-        for recorded in await self._store.read_category(API_KEY.category, limit=2 * MAX_KEYS):
+        async for recorded in self._recorded():
             key_id = recorded.stream.removeprefix(stream_name(API_KEY.category, ""))
             before, created_at = states.get(key_id, (API_KEY.initial, recorded.recorded_at))
             states[key_id] = (API_KEY.evolve(before, self._codec.decode(recorded)), created_at)
@@ -146,6 +149,16 @@ class Keys:
         """A key as the log has it."""
         events = await self._store.read_stream(stream_name(API_KEY.category, key_id))
         return API_KEY.fold(map(self._codec.decode, events))
+
+    async def _recorded(self) -> AsyncIterator[RecordedEvent]:
+        """What ever happened to any key, in order."""
+        after = 0
+        while page := await self._store.read_category(
+            API_KEY.category, limit=PAGE_EVENTS, after=after
+        ):
+            for recorded in page:
+                yield recorded
+            after = page[-1].position
 
     def _is_valid(self, key: KeyInfo) -> bool:
         return not key.is_revoked and (key.expires_at is None or self._clock() < key.expires_at)

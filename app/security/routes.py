@@ -65,7 +65,7 @@ def key_routes(keys: Keys) -> list[HTTPRouteHandler]:
 
     @post("/v1/keys", opt=_ADMIN, tags=_TAGS, summary="Make an API key")
     async def create_key(request: Request[Any, Any, Any], data: JSONBody[KeyRequest]) -> NewKey:
-        """The answer is the only one that holds the key. A name that has one already is refused.
+        """The answer is the only one that holds the key. A name that has a valid one is refused.
 
         A key can give away no scope that it does not have itself.
         """

@@ -5,7 +5,7 @@ process or a connection that dies before it leaves everything as it was, and aft
 done. Whoever asks again gets the receipt of what was done, which is made from the event alone.
 """
 
-from typing import LiteralString, NamedTuple, Protocol
+from typing import LiteralString, NamedTuple, Protocol, cast
 from uuid import UUID
 
 import psycopg
@@ -94,8 +94,7 @@ class Erasures:
         recorded = await self._store.find(_event_id(customer_id))
         if recorded is None:
             return None
-        erased = self._codec.decode(recorded)
-        assert isinstance(erased, CustomerErased)  # noqa: S101 - nothing else has that id
+        erased = cast(CustomerErased, self._codec.decode(recorded))  # nothing else has that id
         return self._receipts.of(customer_id, recorded, erased)
 
     async def _plan(self, customer_id: str) -> _Plan:

@@ -1,7 +1,7 @@
 """A type of events is declared, and declared again."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 from msgspec.json import Encoder
@@ -39,8 +39,7 @@ def decide(command: DeclareEventType, state: EventTypeState) -> Sequence[Event]:
 
 def evolve(_state: EventTypeState, event: Event) -> EventTypeState:
     """What was declared last."""
-    assert isinstance(event, EventTypeDeclared)  # noqa: S101 - the only event there is
-    return event
+    return cast(EventTypeDeclared, event)  # the only event there is
 
 
 EVENT_TYPE: Decider[DeclareEventType, Any] = Decider(

@@ -11,19 +11,22 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from app.eventstore.codec import Codec, encode_metadata
+from app.eventstore.acts import Acts
+from app.eventstore.codec import Codec
 from app.eventstore.port import Append, Appended, EventStore, StreamAppend
 from app.kernel.cipher import View, as_stored
 from app.kernel.declared import DeclaredTypes, Reason
 from app.kernel.errors import IdempotencyConflict, NotFound, StoreUnavailable
-from app.kernel.event import ACTIVITY, Event, Metadata, NewEvent
-from app.kernel.ids import derived_event_id, new_event_id, stream_name
+from app.kernel.event import ACTIVITY, Metadata, NewEvent
+from app.kernel.ids import stream_name
 from app.modules.interactions.events import QuarantinedEventDiscarded, ReplayBegun
 from app.modules.interactions.quarantine import QuarantinedEvent, StoredQuarantine
 from app.modules.interactions.seal import Seal, unsealed
 
 MAX_REPLAYED_EVENTS = 5_000
 PAGE_EVENTS = 200
+
+_CATEGORY = "quarantine"
 
 _metadata_decoder = Decoder(Metadata)
 
@@ -55,18 +58,22 @@ class Replay:
     ) -> None:
         """Take the log, the quarantine, what knows the schemas, and what opens and seals fields."""
         self._store = store
+        self._acts = Acts(store, codec)
         self._quarantine = quarantine
         self._event_types = event_types
-        self._codec = codec
         self._view = view
         self._seal = seal
 
-    async def run(self, event_type: str | None, *, after: int, metadata: Metadata) -> Replayed:
+    async def run(
+        self, event_type: str | None, *, after: int, metadata: Metadata
+    ) -> tuple[Replayed, int | None]:
         """Look at events after a number, at most 5,000; of a type, if one is given.
 
+        Answers what became of them, and the number after which to go on, if there may be more.
         Raises `StoreUnavailable`; then it is unknown how far it came, and a repeat is safe.
         """
-        await self._note(ReplayBegun(event_type), "replays", new_event_id(), metadata)
+        stream = stream_name(_CATEGORY, "replays")
+        await self._acts.record(stream, ReplayBegun(event_type), metadata)
         replayed = Replayed()
         for _ in range(MAX_REPLAYED_EVENTS // PAGE_EVENTS):
             page = await self._quarantine.page(event_type, after=after, limit=PAGE_EVENTS)
@@ -74,18 +81,16 @@ class Replay:
                 await self._replay(page, replayed)
                 after = page[-1].number
             if len(page) < PAGE_EVENTS:
-                return replayed
-        replayed.next_cursor = str(after)
-        return replayed
+                return replayed, None
+        return replayed, after
 
     async def discard(self, event_id: UUID, metadata: Metadata) -> None:
         """Remove an event for good; the log keeps that somebody did. Raises `NotFound`."""
         found = await self._quarantine.find(event_id)
         if found is None:
             raise NotFound(f"there is no quarantined event {event_id}")
-        noted_id = derived_event_id("tidings", "discard", str(event_id), 0)
-        event = QuarantinedEventDiscarded(event_id, found.type)
-        await self._note(event, str(event_id), noted_id, metadata)
+        discarded = QuarantinedEventDiscarded(event_id, found.type)
+        await self._acts.record(stream_name(_CATEGORY, str(event_id)), discarded, metadata)
         await self._quarantine.remove([found.number])
 
     async def _replay(self, page: Sequence[QuarantinedEvent], replayed: Replayed) -> None:
@@ -117,17 +122,6 @@ class Replay:
         replayed.kept += len(misfits)
         await self._quarantine.remove(done)
         await self._quarantine.reason_anew(misfits)
-
-    async def _note(self, event: Event, thing_id: str, event_id: UUID, metadata: Metadata) -> None:
-        noted = NewEvent(
-            event_id=event_id,
-            type=event.tag,
-            data=self._codec.encode(event),
-            metadata=encode_metadata(metadata),
-        )
-        await self._store.append(
-            Append((StreamAppend(stream_name("quarantine", thing_id), (noted,)),))
-        )
 
 
 def _append_of(event: QuarantinedEvent) -> Append:

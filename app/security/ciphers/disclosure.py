@@ -1,6 +1,6 @@
 """The edge: where sealed values are opened for those who may see them, and masked for others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from msgspec import Raw
@@ -24,10 +24,8 @@ class Disclosure:
         self._keys = keys
 
     def to(self, principal: Principal) -> View:
-        """Open for ``pii:read``, and for a customer's own token, which gets at nobody else's."""
-        if principal.may("pii:read") or principal.customer_id is not None:
-            return self.opened
-        return _masked
+        """Open for ``pii:read`` alone, which a customer's token has from whoever asked for it."""
+        return self.opened if principal.may("pii:read") else _masked
 
     async def opened(self, values: Sequence[tuple[str | None, Raw]]) -> Sequence[Raw]:
         """The view of one who may see everything: of ours, where it is needed."""
@@ -47,18 +45,16 @@ async def _masked(values: Sequence[tuple[str | None, Raw]]) -> Sequence[Raw]:
     return [with_opened(value, lambda _field, _sealed: _MASKED) for _, value in values]
 
 
-class _opener:  # noqa: N801 - called like the function that it is
+def _opener(customer_id: str | None, key: DataKey | None) -> Callable[[str, SealedValue], Raw]:
     """Opens a customer's values; those without a key, or that somebody has altered, are null."""
 
-    def __init__(self, customer_id: str | None, key: DataKey | None) -> None:
-        self._customer_id = customer_id
-        self._key = key
-
-    def __call__(self, field: str, value: SealedValue) -> Raw:
-        if self._key is None:
+    def opened(field: str, value: SealedValue) -> Raw:
+        if key is None:
             return NULL
         try:
-            return self._key.open(field, value.tidings)
+            return key.open(field, value.tidings)
         except CannotOpen:
-            _log.error("sealed_value_not_opened", customer_id=self._customer_id)
+            _log.error("sealed_value_not_opened", customer_id=customer_id)
             return NULL
+
+    return opened

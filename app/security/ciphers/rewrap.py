@@ -1,17 +1,20 @@
 """A new epoch: all living data keys wrapped under another master key."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
-from app.eventstore.database import Connection, fetch
+from app.eventstore.database import Connection, Database, fetch
 from app.kernel.cipher import KeyManagement
 from app.security.ciphers.data_keys import bound_to, fetch_nothing
 from app.security.ciphers.master_key import WrongMasterKey
 
+CATEGORY = "rewrap"
 KEYS_A_STATEMENT = 1_000
 
+_LOCK = "SELECT pg_advisory_lock(hashtextextended('rewrap ' || current_schema(), 0))"
 # Waits for whoever makes keys under the old epoch, and whoever comes later makes none there.
 _MOVE_ON = """
 INSERT INTO key_epoch (epoch) VALUES (%(epoch)s)
@@ -28,6 +31,16 @@ FROM unnest(%(ids)s::text[], %(old)s::bytea[], %(wrapped)s::bytea[])
     AS new (customer_id, old, wrapped)
 WHERE key.customer_id = new.customer_id AND key.wrapped = new.old
 """
+
+
+@asynccontextmanager
+async def alone(database: Database) -> AsyncIterator[None]:
+    """For the time of the block nobody else rewraps: of two new master keys, each would be written
+    over the other, and what it has wrapped would be lost. Waits for whoever is at it.
+    """
+    async with await database.connect() as connection:
+        await connection.execute(_LOCK)
+        yield
 
 
 async def rewrap(pool: AsyncConnectionPool[Connection], masters: KeyManagement, store: str) -> int:

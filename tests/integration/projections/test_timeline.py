@@ -100,7 +100,7 @@ async def test_filters_narrow_by_type_kind_and_time(stage: Stage, timelines: Tim
     await project(stage)
 
     async def positions(**only: object) -> list[int]:
-        chosen = TimelineFilter(**only)  # type: ignore[arg-type]
+        chosen = TimelineFilter(**only)  # type: ignore[arg-type] # any of its fields
         page = await timelines.page("ann", only=chosen, limit=10)
         return [entry.position for entry in page.items]
 

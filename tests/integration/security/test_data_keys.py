@@ -3,14 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from app.bootstrap.sealing import rewrap_data_keys
+from app.bootstrap.store import command_store
 from app.eventstore.database import Database, fetch
+from app.kernel.event import Metadata
+from app.master_key import read_master_keys
 from app.security.ciphers.data_key import DataKey
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.master_key import MasterKeys, WrongMasterKey, epoch_of
-from app.security.ciphers.rewrap import rewrap
+from app.security.ciphers.rewrap import alone, rewrap
+from app.settings import Settings
 from tests.integration.conftest import on_one_server
 
 pytestmark = [pytest.mark.anyio, on_one_server]
@@ -160,3 +166,23 @@ async def test_no_key_is_left_behind_by_a_rewrap_among_those_who_make_keys(
         await asyncio.gather(*map(make, range(4)), move_on())
         rows = await fetch(pool, "SELECT epoch, count(*) FROM data_keys GROUP BY 1", ())
         assert rows == [(epoch_of(NEW), 100)]
+
+
+async def test_of_two_rewraps_the_later_waits_and_the_log_tells_of_both(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, schema=database.schema)
+    [first] = read_master_keys(settings)
+    who = Metadata(correlation_id="c", actor="cli:ann", request_id="r")
+    async with alone(database):
+        later = asyncio.create_task(rewrap_data_keys(settings, database, who))
+        await asyncio.wait({later}, timeout=0.5)
+        assert not later.done()
+        assert read_master_keys(settings) == [first]
+    assert await later == 0
+    assert await rewrap_data_keys(settings, database, who) == 0
+    assert first not in read_master_keys(settings)
+    async with command_store(database) as store:
+        acts = await store.read_category("rewrap", limit=10)
+    assert [act.type for act in acts] == 2 * ["tidings.rewrap_begun", "tidings.rewrapped"]
+    assert all(b'"cli:ann"' in bytes(act.metadata) for act in acts)

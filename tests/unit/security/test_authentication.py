@@ -11,6 +11,7 @@ from app.catalogue import CATALOGUE
 from app.eventstore.codec import Codec
 from app.eventstore.execute import Executor
 from app.eventstore.memory import InMemoryEventStore
+from app.http import live
 from app.http.access import Unauthenticated
 from app.http.context import open_context
 from app.kernel.errors import InvalidInput, NotFound
@@ -213,6 +214,43 @@ async def test_a_token_of_a_provider_is_refused_where_none_is_trusted(stage: Sta
     token = jwt.encode({"sub": "x"}, "s" * 32, "HS256", headers={"kid": "first"})
     with pytest.raises(Unauthenticated):
         await stage.admit(f"Bearer {token}")
+
+
+def test_a_key_that_is_revoked_is_found_out_within_five_seconds_by_streams_too() -> None:
+    found_out_after = live.CHECKED_EVERY + authentication.BELIEVED_FOR
+    assert found_out_after < timedelta(seconds=5)
+
+
+async def test_a_key_is_looked_up_once_however_its_header_is_written(stage: Stage) -> None:
+    key = await stage.make()
+    for header in (f"Bearer {key}", f"BEARER  {key} "):
+        assert (await stage.admit(header)).owner == "shop"
+    for password in range(5):
+        header = base64.b64encode(f"{key}:{password}".encode()).decode()
+        assert (await stage.admit(f"Basic {header}")).owner == "shop"
+    assert stage.store.looked_up == 1
+
+
+async def test_a_name_whose_keys_have_all_ended_can_have_a_first_one_again(stage: Stage) -> None:
+    first = await stage.make()
+    await stage.keys.revoke(first.split("_")[2], Metadata())
+    second = await stage.make(lifetime=timedelta(seconds=1))
+    with pytest.raises(NameTaken):
+        await stage.make()
+    stage.now += timedelta(seconds=1)
+    third = await stage.make()
+    assert (await stage.admit(f"Bearer {third}")).owner == "shop"
+    with pytest.raises(Unauthenticated):
+        await stage.admit(f"Bearer {second}")
+
+
+async def test_every_key_is_known_however_many_there_are(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.security.keys.PAGE_EVENTS", 2)
+    for number in range(5):
+        await stage.make(f"shop{number}")
+    assert [key.name for key in await stage.keys.all()] == [f"shop{n}" for n in range(5)]
 
 
 async def test_what_cannot_be_made_is_refused(stage: Stage) -> None:

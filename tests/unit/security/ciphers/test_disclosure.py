@@ -53,7 +53,8 @@ async def shown(keys: FewKeys, who: Principal, *values: tuple[str | None, Raw]) 
     [
         (principal("pii:read", "events:read"), "a@b.c"),
         (principal("*"), "a@b.c"),
-        (principal("timeline:read", customer_id="ann"), "a@b.c"),
+        (principal("timeline:read", "pii:read", customer_id="ann"), "a@b.c"),
+        (principal("timeline:read", customer_id="ann"), MASK),
         (principal("events:read", "timeline:read", "customers:read", "keys:admin"), MASK),
         (principal(), MASK),
     ],

@@ -54,7 +54,7 @@ def test_sealing_again_changes_nothing(document: Any) -> None:
     assert json.loads(sealed(once)) == json.loads(once)
 
 
-@given(st.text(min_size=8, max_size=30))
+@given(st.text(max_size=30).map("canary {}".format))
 def test_nothing_of_a_sensitive_value_is_in_what_is_sealed(value: str) -> None:
     text = sealed({"a": [{"e-mail": value, "email": [value], "Last_Name": {"x": value}}]})
     assert json.loads(text)["a"][0]["e-mail"].keys() == {"$tidings"}
