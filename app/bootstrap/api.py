@@ -29,6 +29,7 @@ from app.http.health import HealthCheck
 from app.http.load import Load
 from app.http.metrics import Metrics
 from app.kernel.clock import Clock, system_clock
+from app.kernel.cursors import Cursors
 from app.kernel.sensitive import Names
 from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
@@ -66,7 +67,6 @@ from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.export.routes import export_routes
 from projections.lag import LagGauges, published_lag
-from projections.paging import Cursors
 from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
@@ -215,7 +215,7 @@ def _api(of: _Opened) -> App:
         [
             *event_routes(events),
             *log_routes(store, disclosure),
-            *quarantine_routes(quarantine, replay, disclosure),
+            *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
             *export_routes(exports_of(store, of.reading.models, disclosure)),
