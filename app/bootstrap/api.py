@@ -41,6 +41,7 @@ from app.modules.interactions.quarantine import StoredQuarantine
 from app.modules.interactions.quarantine_routes import quarantine_routes
 from app.modules.interactions.replay import Replay
 from app.modules.interactions.routes import EventsEndpoint, event_routes
+from app.reactions.routes import timer_routes
 from app.secret import read_secret
 from app.security.authentication import Authentication
 from app.security.ciphers.data_keys import DataKeys
@@ -222,6 +223,7 @@ def _api(of: _Opened) -> App:
             *_query_routes(of, disclosure, fields.everywhere),
             *projection_routes(of.projections),
             *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
+            *timer_routes(store.pool, Cursors(of.secret)),
             *key_routes(keys),
             *customer_token_routes(customer_tokens),
         ],
