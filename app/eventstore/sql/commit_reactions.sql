@@ -34,7 +34,7 @@ BEGIN
         END IF;
     END IF;
 
-    -- In one order, whoever comes: or two of them could wait for each other.
+    -- In one order, whoever comes, so that no two wait for each other's rows.
     PERFORM FROM timers AS t
     WHERE t.key IN (
         SELECT f.key FROM jsonb_to_recordset(commit_reactions.fired) AS f (key text)
