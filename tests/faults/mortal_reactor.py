@@ -1,14 +1,21 @@
 """A reactor that ends itself by SIGKILL at a named point, the nth time that it comes there.
 
-Run as a module: URL, schema, point, count.
+Run as a module: URL, schema, point, count; and by how many seconds its own clock jumps, again and
+again, if it does.
 """
 
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from itertools import count
+from threading import Event, Thread
 from typing import Any
 
+import time_machine
 import uvloop
 
 from app.eventstore.database import Connection, Database
@@ -29,6 +36,7 @@ POINTS = (
     "in the commit",
 )
 NEVER = "never"
+JUMPS_EVERY_S = 0.2
 
 
 class Mortal:
@@ -57,6 +65,24 @@ class Mortal:
         self._at(f"behind the commit of {what}")
 
 
+@contextmanager
+def jumping(by_s: float) -> Iterator[None]:
+    """This process's clock jumps to and fro for the time of the block; the store's does not."""
+    stop = Event()
+    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
+
+        def jump() -> None:
+            for number in count():
+                if stop.wait(JUMPS_EVERY_S):
+                    return
+                clock.shift(by_s if number % 2 else -by_s)
+
+        jumper = Thread(target=jump, daemon=True)
+        jumper.start()
+        yield
+        stop.set()
+
+
 async def main(database: Database, mortal: Mortal, rules: Rules) -> None:
     reacting.commit = timers.commit = mortal.commit  # type: ignore[attr-defined] # of this process
     async with (
@@ -70,5 +96,6 @@ async def main(database: Database, mortal: Mortal, rules: Rules) -> None:
 
 
 if __name__ == "__main__":
-    url, schema, point, count = sys.argv[1:]
-    uvloop.run(main(Database(url, schema), Mortal(point, int(count)), RULES))
+    url, schema, point, times, *jumps = sys.argv[1:]
+    with jumping(float(jumps[0])) if jumps else nullcontext():
+        uvloop.run(main(Database(url, schema), Mortal(point, int(times)), RULES))
