@@ -239,7 +239,10 @@ def _api(
         gate=gate,
         limits=limits,
         edge=_edge(settings),
-        load=Load(max_streams_of_an_owner=settings.max_live_streams),
+        load=Load(
+            max_streams_of_an_owner=settings.max_live_streams,
+            is_backed_up=store.appender.is_backed_up,
+        ),
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **reading.health_checks},
     )
