@@ -34,9 +34,9 @@ class RequestContext(Struct):
         self.load.body_bytes += size_bytes
         self.held_bytes += size_bytes
 
-    def hold_answer(self, size_bytes: int, *, is_refusable: bool) -> None:
-        """Take on the answer, until it is taken. Raises `Overloaded` only if it may be refused."""
-        self.load.hold_answer(size_bytes, is_refusable=is_refusable)
+    def hold_answer(self, size_bytes: int) -> None:
+        """Take on the answer, until it is taken."""
+        self.load.answer_bytes += size_bytes
         self.held_answer_bytes += size_bytes
 
     def let_go(self) -> None:

@@ -66,16 +66,16 @@ class Load:
             or (method != "GET" and self._is_backed_up())
         )
 
-    def hold_answer(self, size_bytes: int, *, is_refusable: bool = True) -> None:
-        """Take on an answer's bytes. Raises `Overloaded` for one too many that may be refused."""
-        if is_refusable and self.answer_bytes + size_bytes > MAX_HELD_ANSWER_BYTES:
-            raise Overloaded("too many answers wait for those who asked")
-        self.answer_bytes += size_bytes
+    def has_room_for(self, answer_bytes: int) -> bool:
+        """Whether an answer of this size may wait to be taken, beside all that do."""
+        return self.answer_bytes + answer_bytes <= MAX_HELD_ANSWER_BYTES
 
     @contextmanager
     def sending(self, size_bytes: int) -> Iterator[None]:
         """Bytes of a live stream on their way, for the time of the block. Raises `Overloaded`."""
-        self.hold_answer(size_bytes)
+        if not self.has_room_for(size_bytes):
+            raise Overloaded
+        self.answer_bytes += size_bytes
         try:
             yield
         finally:

@@ -19,6 +19,7 @@ from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
 from app.kernel.errors import StoreUnavailable
 
+TOO_MANY_ANSWERS = "too many answers wait for those who asked"
 UNMATCHED = "unmatched"
 """The route of a request that no route knows: its path could be anything."""
 OTHER = "other"
@@ -75,9 +76,7 @@ class Front:
         except Exception as error:
             if exchange.status:
                 raise
-            error = exchange.refusal or error  # the framework has made another of it
-            if isinstance(error, Overloaded):
-                exchange.refusal = error
+            exchange.is_shed = isinstance(error, Overloaded)
             await _refuse(error, scope, send)
         except asyncio.CancelledError:
             if exchange.status:
@@ -108,7 +107,7 @@ class Front:
         self._metrics.observe(method, route, exchange.status, seconds)
         # A line for each success would cost the hot route a third of its speed; metrics count them.
         # So it is with what is shed, of which there is most when there is least time.
-        is_told = exchange.status >= 400 and exchange.refusal is None
+        is_told = exchange.status >= 400 and not exchange.is_shed
         level = logging.INFO if is_told else logging.DEBUG
         if self._log.is_enabled_for(level):
             # Whoever tries credentials is to be found; of anybody else, no address is kept.
@@ -129,16 +128,7 @@ class Front:
 class _Exchange:
     """One request's way back: adds to the answer what all carry, and remembers the status."""
 
-    __slots__ = (
-        "_context",
-        "_edge",
-        "_scope",
-        "_send",
-        "is_shed",
-        "refusal",
-        "request_id",
-        "status",
-    )
+    __slots__ = ("_context", "_edge", "_scope", "_send", "is_shed", "request_id", "status")
 
     def __init__(self, send: Send, scope: Scope, context: RequestContext, edge: Edge) -> None:
         self._send = send
@@ -147,13 +137,13 @@ class _Exchange:
         self._edge = edge
         self.request_id = context.request_id
         self.status = 0  # until an answer begins
-        self.refusal: Overloaded | None = None
+        self.is_shed = False
 
     def send(self, message: Message) -> Awaitable[None]:
         # Not a coroutine itself, which would cost as much as all the rest of it.
         if message["type"] == "http.response.start":
-            if self._scope["method"] == "GET":
-                self._hold(message)
+            if self._scope["method"] == "GET" and not self._is_held(message):
+                return self._shed()
             self.status = message["status"]
             id_header = (b"x-request-id", self.request_id.encode())
             message["headers"] = [
@@ -162,23 +152,32 @@ class _Exchange:
                 *self._edge.headers_for(self._context),
                 *limit_headers(self._scope),
             ]
-        elif len(message.get("body", b"")) > SMALL_ANSWER_BYTES:
+        elif not self.is_shed and len(message.get("body", b"")) > SMALL_ANSWER_BYTES:
             return self._send_in_pieces(message)
         return self._send(message)
 
-    def _hold(self, start: Message) -> None:
-        """Refuse what is read, with `Overloaded`, while too much waits for other clients."""
+    def _is_held(self, start: Message) -> bool:
+        """Hold the answer to what is read; False while too much waits for other clients."""
         headers = start.get("headers", ())
         if EVENT_STREAM in headers:  # which counts for itself
-            return
+            return True
         lengths = [value for name, value in headers if name.lower() == b"content-length"]
         size_bytes = int(lengths[0]) if lengths else UNKNOWN_ANSWER_BYTES
-        if size_bytes > SMALL_ANSWER_BYTES:
-            try:
-                self._context.hold_answer(size_bytes, is_refusable=True)
-            except Overloaded as refusal:
-                self.refusal = refusal
-                raise
+        if size_bytes <= SMALL_ANSWER_BYTES:
+            return True
+        if not self._context.load.has_room_for(size_bytes):
+            return False
+        self._context.hold_answer(size_bytes)
+        return True
+
+    async def _shed(self) -> None:
+        """Refuse instead, and drop what was to be sent.
+
+        An exception would keep the answer, by its traceback, until garbage is looked for.
+        """
+        self.is_shed = True
+        await _refuse(Overloaded(TOO_MANY_ANSWERS), self._scope, self.send)
+        self._send = _drop
 
     async def _send_in_pieces(self, message: Message) -> None:
         """Wait, with the request still counted, until the client has taken all but the last.
@@ -186,11 +185,15 @@ class _Exchange:
         What comes after a piece waits for it, so an empty one ends a whole answer.
         """
         if not self._context.held_answer_bytes:  # what was asked for is done: it is answered
-            self._context.hold_answer(len(message["body"]), is_refusable=False)
+            self._context.hold_answer(len(message["body"]))
         for piece in pieces_of(message["body"], SMALL_ANSWER_BYTES):
             await self._send({"type": message["type"], "body": piece, "more_body": True})
         if not message.get("more_body", False):
             await self._send({"type": message["type"], "body": b"", "more_body": False})
+
+
+async def _drop(_message: Message) -> None:
+    """What is not to be sent."""
 
 
 async def _refuse(error: Exception, scope: Scope, send: Send) -> None:
