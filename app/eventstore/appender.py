@@ -38,8 +38,8 @@ from app.kernel.metrics import UNMEASURED, Histogram
 
 MAX_QUEUED_EVENTS = 50_000
 MAX_QUEUED_BYTES = 256 * 1024 * 1024
-BACKED_UP_EVENTS = 40_000
-BACKED_UP_BYTES = 192 * 1024 * 1024
+BACKED_UP_EVENTS = 10_000
+BACKED_UP_BYTES = 64 * 1024 * 1024
 """With so many in the queue it is time to refuse what comes before anything is done for it: what is
 refused when it is ready to be recorded costs as much as what is recorded.
 """
