@@ -61,7 +61,7 @@ async def read_page(
         wanted = min(PART_EVENTS, limit - len(page))
         part = await read(page[-1] if page else None, wanted)
         page += part
-        size_bytes += sum(len(bytes(event.data)) + len(bytes(event.metadata)) for event in part)
+        size_bytes += sum(memoryview(event.data).nbytes for event in part)
         if len(part) < wanted:
             return page, False
     return page, True

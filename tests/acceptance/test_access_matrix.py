@@ -145,16 +145,6 @@ async def test_every_route_answers_every_kind_of_credential_as_declared(api: Api
     assert len(ROUTES) > 25
 
 
-def test_a_customers_own_token_is_for_profile_timeline_and_preferences_alone() -> None:
-    own = "/v1/customers/{customer_id}"
-    assert {(route.method, route.path) for route in ROUTES if route.own} == {
-        ("GET", own),
-        ("GET", f"{own}/timeline"),
-        ("GET", f"{own}/timeline/live"),
-        ("POST", f"{own}/preferences"),
-    }
-
-
 async def test_every_operation_of_the_document_is_in_the_matrix(api: Api) -> None:
     document = await api.read("/openapi.json")
     operations = {
