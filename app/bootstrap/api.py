@@ -224,7 +224,10 @@ def _api(of: _Opened) -> App:
         gate=_gate(of, keys, customer_tokens),
         limits=of.limits,
         edge=_edge(settings),
-        load=Load(max_streams_of_an_owner=settings.max_live_streams),
+        load=Load(
+            max_streams_of_an_owner=settings.max_live_streams,
+            is_backed_up=store.appender.is_backed_up,
+        ),
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **of.reading.health_checks},
     )

@@ -1,7 +1,7 @@
 """The log and its streams, as they were recorded."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from litestar import Request, get
@@ -18,6 +18,10 @@ from app.kernel.errors import InvalidInput, NotFound, PositionBeyondHead
 from app.kernel.event import RecordedEvent
 
 MAX_PAGE_EVENTS = 1_000
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""A page with so many ends, whatever its limit."""
+PART_EVENTS = 100
+"""Read at a time: as many of the largest make a page too large, but no more."""
 MAX_VERSION = 2**31 - 1
 
 _VERSION = re.compile(r"[0-9]{1,10}")
@@ -44,6 +48,25 @@ async def check_recorded(store: EventStore, min_position: int | None) -> None:
         )
 
 
+async def read_page(
+    read: Callable[[RecordedEvent | None, int], Awaitable[Sequence[RecordedEvent]]], limit: int
+) -> tuple[Sequence[RecordedEvent], bool]:
+    """As many events as a page may hold, and whether there may be more.
+
+    `read` reads some events after the one that it is given, at most so many.
+    """
+    page: list[RecordedEvent] = []
+    size_bytes = 0
+    while len(page) < limit and size_bytes < MAX_PAGE_BYTES:
+        wanted = min(PART_EVENTS, limit - len(page))
+        part = await read(page[-1] if page else None, wanted)
+        page += part
+        size_bytes += sum(memoryview(event.data).nbytes for event in part)
+        if len(part) < wanted:
+            return page, False
+    return page, True
+
+
 def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler]:
     """``GET /v1/events`` and ``GET /v1/streams/{stream}``."""
 
@@ -61,8 +84,11 @@ def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler
     ) -> EventPage:
         """All events after the position `after` (exclusive), ascending; positions are dense."""
         await check_recorded(store, min_position)
-        events = await store.read_log(after=after or 0, limit=limit)
-        more = len(events) == limit
+
+        async def read(last: RecordedEvent | None, limit: int) -> Sequence[RecordedEvent]:
+            return await store.read_log(after=last.position if last else after or 0, limit=limit)
+
+        events, more = await read_page(read, limit)
         cursor = str(events[-1].position) if more else None
         return EventPage(await told(request, events), cursor)
 
@@ -82,10 +108,14 @@ def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler
         """The events of one stream, such as `customer-ann` or `activity-ann`, by version."""
         await check_recorded(store, min_position)
         after_version = _version(cursor)
-        events = await store.read_stream(stream, after_version=after_version, limit=limit)
+
+        async def read(last: RecordedEvent | None, limit: int) -> Sequence[RecordedEvent]:
+            since = last.version if last else after_version
+            return await store.read_stream(stream, after_version=since, limit=limit)
+
+        events, more = await read_page(read, limit)
         if not events and not after_version:
             raise NotFound(f"there is no stream {stream!r}")
-        more = len(events) == limit
         next_cursor = str(events[-1].version) if more else None
         return EventPage(await told(request, events), next_cursor)
 

@@ -16,7 +16,8 @@ from app.modules.interactions.quarantine import QuarantinedEvent, StoredQuaranti
 from projections.customers.queries import Customer, Customers
 from projections.timeline.queries import Timelines
 
-PAGE_EVENTS = 100
+PAGE_EVENTS = 50
+"""Held while one who asked does not read; `app.http.load` counts on how large that may be."""
 CATEGORY = "export"
 """Of the streams that say who was given whose data."""
 
