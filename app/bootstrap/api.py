@@ -208,7 +208,7 @@ def _api(of: _Opened) -> App:
     return create_app(
         [
             *event_routes(events),
-            *log_routes(store, disclosure),
+            *log_routes(store, disclosure, Cursors(of.secret)),
             *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),

@@ -1,6 +1,5 @@
 """The log and its streams, as they were recorded."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
@@ -14,7 +13,8 @@ from app.eventstore.seeing import seen
 from app.http.access import principal_of, requires
 from app.http.parameters import OptionalPosition
 from app.kernel.cipher import Discloses
-from app.kernel.errors import InvalidInput, NotFound, PositionBeyondHead
+from app.kernel.cursors import Cursors
+from app.kernel.errors import NotFound, PositionBeyondHead
 from app.kernel.event import RecordedEvent
 
 MAX_PAGE_EVENTS = 1_000
@@ -22,9 +22,8 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 """A page with so many ends, whatever its limit."""
 PART_EVENTS = 100
 """Read at a time: as many of the largest make a page too large, but no more."""
-MAX_VERSION = 2**31 - 1
 
-_VERSION = re.compile(r"[0-9]{1,10}")
+_LOG = "log"
 
 Limit = Annotated[
     int,
@@ -67,7 +66,7 @@ async def read_page(
     return page, True
 
 
-def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler]:
+def log_routes(store: EventStore, discloses: Discloses, cursors: Cursors) -> list[HTTPRouteHandler]:
     """``GET /v1/events`` and ``GET /v1/streams/{stream}``."""
 
     async def told(
@@ -79,18 +78,23 @@ def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler
     async def read_events(
         request: Request[Any, Any, Any],
         after: OptionalPosition = None,
+        cursor: FromQuery[str | None] = None,
         limit: Limit = 100,
         min_position: OptionalPosition = None,
     ) -> EventPage:
-        """All events after the position `after` (exclusive), ascending; positions are dense."""
+        """All events after the position `after` (exclusive), ascending; positions are dense.
+
+        A page goes on at its `next_cursor`, or after the position of its last event.
+        """
         await check_recorded(store, min_position)
+        (begin,) = cursors.decode(cursor, tuple[int], _LOG) if cursor else (after or 0,)
 
         async def read(last: RecordedEvent | None, limit: int) -> Sequence[RecordedEvent]:
-            return await store.read_log(after=last.position if last else after or 0, limit=limit)
+            return await store.read_log(after=last.position if last else begin, limit=limit)
 
         events, more = await read_page(read, limit)
-        cursor = str(events[-1].position) if more else None
-        return EventPage(await told(request, events), cursor)
+        next_cursor = cursors.encode((events[-1].position,), _LOG) if more else None
+        return EventPage(await told(request, events), next_cursor)
 
     @get(
         "/v1/streams/{stream:str}",
@@ -107,7 +111,8 @@ def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler
     ) -> EventPage:
         """The events of one stream, such as `customer-ann` or `activity-ann`, by version."""
         await check_recorded(store, min_position)
-        after_version = _version(cursor)
+        query = ("stream", stream)
+        (after_version,) = cursors.decode(cursor, tuple[int], *query) if cursor else (0,)
 
         async def read(last: RecordedEvent | None, limit: int) -> Sequence[RecordedEvent]:
             since = last.version if last else after_version
@@ -116,15 +121,7 @@ def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler
         events, more = await read_page(read, limit)
         if not events and not after_version:
             raise NotFound(f"there is no stream {stream!r}")
-        next_cursor = str(events[-1].version) if more else None
+        next_cursor = cursors.encode((events[-1].version,), *query) if more else None
         return EventPage(await told(request, events), next_cursor)
 
     return [read_events, read_stream]
-
-
-def _version(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not _VERSION.fullmatch(cursor) or int(cursor) > MAX_VERSION:
-        raise InvalidInput("it is the next_cursor of an earlier page", field="cursor")
-    return int(cursor)
