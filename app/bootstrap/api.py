@@ -215,7 +215,7 @@ def _api(of: _Opened) -> App:
     return create_app(
         [
             *event_routes(events),
-            *log_routes(store, disclosure),
+            *log_routes(store, disclosure, Cursors(of.secret)),
             *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
@@ -232,7 +232,10 @@ def _api(of: _Opened) -> App:
         gate=_gate(of, keys, customer_tokens),
         limits=of.limits,
         edge=_edge(settings),
-        load=Load(max_streams_of_an_owner=settings.max_live_streams),
+        load=Load(
+            max_streams_of_an_owner=settings.max_live_streams,
+            is_backed_up=store.appender.is_backed_up,
+        ),
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **of.reading.health_checks},
     )

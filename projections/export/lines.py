@@ -6,17 +6,19 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from app.eventstore.codec import Codec, encode_metadata
-from app.eventstore.port import Append, EventStore, StreamAppend
+from app.eventstore.acts import Acts
+from app.eventstore.codec import Codec
+from app.eventstore.port import EventStore
 from app.kernel.errors import NotFound
-from app.kernel.event import Metadata, NewEvent, RecordedEvent
-from app.kernel.ids import new_event_id, stream_name
+from app.kernel.event import Metadata, RecordedEvent
+from app.kernel.ids import stream_name
 from app.modules.customers.events import CustomerExported
 from app.modules.interactions.quarantine import QuarantinedEvent, StoredQuarantine
 from projections.customers.queries import Customer, Customers
 from projections.timeline.queries import Timelines
 
-PAGE_EVENTS = 100
+PAGE_EVENTS = 50
+"""Held while one who asked does not read; `app.http.load` counts on how large that may be."""
 CATEGORY = "export"
 """Of the streams that say who was given whose data."""
 
@@ -90,7 +92,7 @@ class Exports:
     ) -> None:
         """Take the log, where profiles, links and misfits are read, and what decrypts."""
         self._store = store
-        self._codec = codec
+        self._acts = Acts(store, codec)
         self._customers = customers
         self._timelines = timelines
         self._quarantine = quarantine
@@ -105,7 +107,9 @@ class Exports:
         head = await self._store.head()
         profile = await self._profile(customer_id, head)
         ids = await self._timelines.ids_of(customer_id, min_position=head)
-        await self._note(customer_id, metadata)
+        # On nobody's timeline: it is no doing of the customer's.
+        stream = stream_name(CATEGORY, customer_id)
+        await self._acts.record(stream, CustomerExported(customer_id), metadata)
         return self._lines(profile, customer_id, ids, head)
 
     async def _profile(self, customer_id: str, head: int) -> Customer | None:
@@ -163,19 +167,6 @@ class Exports:
                 if event.position <= head:
                     yield event
             version = page[-1].version
-
-    async def _note(self, customer_id: str, metadata: Metadata) -> None:
-        """On nobody's timeline: it is no doing of the customer's."""
-        event = CustomerExported(customer_id)
-        recorded = NewEvent(
-            event_id=new_event_id(),
-            type=event.tag,
-            data=self._codec.encode(event),
-            metadata=encode_metadata(metadata),
-            schema_version=event.schema_version,
-        )
-        stream = stream_name(CATEGORY, customer_id)
-        await self._store.append(Append((StreamAppend(stream, (recorded,)),)))
 
 
 def _line(line: Struct) -> bytes:

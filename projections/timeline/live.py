@@ -21,7 +21,7 @@ from app.kernel.event import RecordedEvent
 from app.kernel.ids import check_id
 from projections.timeline.queries import Timelines
 
-BACKLOG_PAGE_EVENTS = 500
+BACKLOG_PAGE_EVENTS = 100
 
 _LINKS = frozenset({"customer.identity_linked", "customer.identity_unlinked"})
 

@@ -28,7 +28,7 @@ PAGES_URL = "http://127.0.0.1:8000"
 
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
-_CURSOR = r"[\w-]{24,}"
+_CURSOR = r"[\w-]{22,}"
 _ACTOR = r"key:\w{12}"
 _CHANGING = [re.compile(pattern) for pattern in (_UUID, _TIME, _CURSOR, _ACTOR)]
 

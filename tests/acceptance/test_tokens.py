@@ -21,7 +21,6 @@ OWN = {
     ("get", "/v1/customers/{customer_id}"),
     ("get", "/v1/customers/{customer_id}/timeline"),
     ("get", "/v1/customers/{customer_id}/timeline/live"),
-    ("get", "/v1/customers/{customer_id}/visits"),
     ("post", "/v1/customers/{customer_id}/preferences"),
 }
 NEWS = {"consents": [{"channel": "email", "topic": "news", "given": True}]}
@@ -62,7 +61,6 @@ async def test_a_customer_reads_the_own_profile_and_timeline_and_changes_prefere
     newest = timeline.json()["items"][0]
     assert newest["type"] == "customer.consent_recorded"
     assert newest["metadata"]["actor"] == newest["metadata"]["source"] == f"customer:{ANN}"
-    assert (await api.get(f"/v1/customers/{ANN}/visits", **token)).status == 200
     live = f"{api.url}/v1/customers/{ANN}/timeline/live"
     async with api.session.get(live, headers={**token, "Last-Event-ID": "0"}) as response:
         assert response.status == 200
