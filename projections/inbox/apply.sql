@@ -6,18 +6,19 @@ WHERE type = 'message.requested' AND starts_with(stream, 'message-') AND custome
 ORDER BY customer_id, stream, position
 ON CONFLICT (customer_id, message_id) DO NOTHING;
 
--- The first time that it was read stands. Of a message that nobody requested there is no row.
+-- The first time that it was read since then stands.
 UPDATE {inbox} AS message SET read_at = seen.read_at
 FROM (
-    SELECT DISTINCT ON (customer_id, stream)
-        customer_id, substr(stream, length('message-') + 1) AS message_id, position,
-        occurred_at AS read_at
+    SELECT DISTINCT ON (unread.customer_id, unread.message_id)
+        unread.customer_id, unread.message_id, batch.occurred_at AS read_at
     FROM batch
-    WHERE type = 'message.read' AND starts_with(stream, 'message-')
-    ORDER BY customer_id, stream, position
+    JOIN {inbox} AS unread ON unread.customer_id = batch.customer_id
+        AND unread.message_id = substr(batch.stream, length('message-') + 1)
+    WHERE batch.type = 'message.read' AND starts_with(batch.stream, 'message-')
+        AND unread.read_at IS NULL AND unread.position < batch.position
+    ORDER BY unread.customer_id, unread.message_id, batch.position
 ) AS seen
-WHERE message.customer_id = seen.customer_id AND message.message_id = seen.message_id
-    AND message.position < seen.position AND message.read_at IS NULL;
+WHERE message.customer_id = seen.customer_id AND message.message_id = seen.message_id;
 
 -- The erased have none of what they were told before, whatever batch that was in.
 DELETE FROM {inbox} AS message USING batch
