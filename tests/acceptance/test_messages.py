@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 
 from app.kernel.cipher import MASK
@@ -71,7 +72,7 @@ async def heard(
 
 
 async def _events(
-    lines: AsyncIterator[bytes], connected: asyncio.Event
+    lines: aiohttp.StreamReader, connected: asyncio.Event
 ) -> AsyncIterator[dict[str, str]]:
     fields: dict[str, str] = {}
     async for line in lines:
