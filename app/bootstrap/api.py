@@ -67,7 +67,11 @@ from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.export.routes import export_routes
+from projections.inbox.live import LiveInboxes, live_inbox_routes
+from projections.inbox.queries import Inboxes
+from projections.inbox.routes import inbox_routes
 from projections.lag import LagGauges, published_lag
+from projections.live import LiveLog
 from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
@@ -269,7 +273,7 @@ def _gate(of: _Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentic
 def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
-        *module_routes(commands, of.clock),
+        *module_routes(commands, of.clock, of.store),
         *customer_routes(commands, Identities(of.store.pool, of.secret)),
     ]
 
@@ -280,13 +284,15 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
     customers = Customers(models)
     timelines = Timelines(models, CATALOGUE, UPCASTERS, of.event_types)
     newest = Timelines(of.reading.primary, CATALOGUE, UPCASTERS, of.event_types)
-    live = LiveTimelines(newest, of.store, Broadcast(of.store))
+    log = LiveLog(of.store, Broadcast(of.store))
     return [
         *customer_query_routes(customers, identities, of.past, disclosure, sensitive),
         *timeline_routes(timelines, of.past, disclosure),
         *diff_routes(Diffs(of.past, customers, timelines), disclosure),
-        *live_timeline_routes(live, of.closing, disclosure),
+        *live_timeline_routes(LiveTimelines(newest, log), of.closing, disclosure),
         *visit_routes(Visits(models)),
+        *inbox_routes(Inboxes(models), disclosure),
+        *live_inbox_routes(LiveInboxes(log), of.closing, disclosure),
         *activity_count_routes(ActivityCounts(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
     ]

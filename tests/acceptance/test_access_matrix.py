@@ -22,6 +22,7 @@ LET_IN = {200, 201, 202, 204, 302, 307, 400, 404, 409, 410}
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "{customer_id}": lambda: f"customer-of-{uuid4()}",
+    "{message_id}": lambda: "nothing-of-the-kind",
     "{stream}": lambda: "nothing-of-the-kind",
     "{name}": lambda: "nothing-of-the-kind",
     "{key_id}": lambda: "3kTMd1AqzX0b",

@@ -19,8 +19,11 @@ pytestmark = pytest.mark.anyio
 ANN = "token-ann"
 OWN = {
     ("get", "/v1/customers/{customer_id}"),
+    ("get", "/v1/customers/{customer_id}/inbox"),
+    ("get", "/v1/customers/{customer_id}/inbox/live"),
     ("get", "/v1/customers/{customer_id}/timeline"),
     ("get", "/v1/customers/{customer_id}/timeline/live"),
+    ("post", "/v1/customers/{customer_id}/inbox/{message_id}/read"),
     ("post", "/v1/customers/{customer_id}/preferences"),
 }
 NEWS = {"consents": [{"channel": "email", "topic": "news", "given": True}]}
@@ -82,7 +85,7 @@ async def test_a_customers_token_is_for_no_other_customer(api: Api) -> None:
     token = bearer(await token_of(api))
     for method, path in sorted(OWN):
         for other in ("token-boris", f"{ANN}2", ANN.upper(), f"~{ANN}"):
-            target = path.replace("{customer_id}", other)
+            target = path.replace("{customer_id}", other).replace("{message_id}", "x")
             body = NEWS if method == "post" else None
             answer = await api.send(method.upper(), target, body, **token)
             assert (answer.status, answer.code) == (403, "forbidden"), (method, target)

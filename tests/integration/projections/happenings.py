@@ -12,8 +12,9 @@ from app.modules.customers.events import (
     IdentityLinked,
     IdentityUnlinked,
 )
+from app.modules.messages.events import MessageRead, MessageRequested
 from app.modules.operations.events import ReshardRequested, RetryRequested
-from tests.integration.projections.stage import Happening, act, of_customer, sent
+from tests.integration.projections.stage import Happening, act, of_customer, of_message, sent
 
 # Some close together, so that what happens on a day, or in one visit, is often more than one thing.
 minutes = st.integers(-5000, 5000) | st.integers(-20, 20).map(lambda number: number * 10)
@@ -44,6 +45,18 @@ customers_events = st.one_of(
 sent_events: st.SearchStrategy[Happening] = st.builds(
     sent, senders, st.sampled_from(["Order Placed", "customer", "a.b"]), minutes=minutes
 )
+# Requested twice, read before or never requested: more than the decider would ever let happen.
+of_messages: st.SearchStrategy[Happening] = st.builds(
+    of_message,
+    st.sampled_from(["m1", "m2"]),
+    st.builds(MessageRequested, st.just("news"), st.sampled_from(["Hello", "Hallo"]))
+    | st.just(MessageRead()),
+    customer_id=customer_ids,
+    minutes=minutes,
+)
+requests: st.SearchStrategy[Happening] = st.builds(
+    of_message, st.just("m0"), st.just(MessageRequested("news", "Hello"))
+)
 acts: st.SearchStrategy[Happening] = st.builds(
     act,
     st.builds(RetryRequested, st.sampled_from(["timeline", "visits"]), st.none() | customer_ids)
@@ -51,13 +64,17 @@ acts: st.SearchStrategy[Happening] = st.builds(
     st.sampled_from(["cli:ann", "key:3kTMd1AqzX0b"]),
 )
 happening: st.SearchStrategy[Happening] = st.one_of(
-    st.builds(of_customer, customer_ids, customers_events, minutes=minutes), sent_events, acts
+    st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
+    sent_events,
+    of_messages,
+    acts,
 )
 # Long enough that one thing changes several times within a batch; none leaves a read model empty.
 histories = st.builds(
     lambda *first, others: [*first, *others],
     sent_events,
     acts,
+    requests,
     others=st.lists(happening, min_size=30, max_size=60),
 )
 batch_sizes = st.sampled_from([1, 7, 1000])

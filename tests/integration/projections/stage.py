@@ -70,6 +70,14 @@ def of_customer(customer_id: str, event: Event, *, minutes: float = 0) -> Happen
     )
 
 
+def of_message(
+    message_id: str, event: Event, *, customer_id: str = "ann", minutes: float = 0
+) -> Happening:
+    """An event of a message to a customer."""
+    _, recorded = of_customer(customer_id, event, minutes=minutes)
+    return f"message-{message_id}", recorded
+
+
 def act(event: ProjectionAct, actor: str = "cli:ann") -> Happening:
     """What somebody who runs the store did to a read model."""
     return event.stream, NewEvent(

@@ -16,6 +16,7 @@ from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
 from projections.customers import CUSTOMERS
 from projections.generations import kept_up_to_date
+from projections.inbox import INBOX
 from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
@@ -26,6 +27,7 @@ from tests.integration.projections.folds import (
     CustomersFold,
     fold_activity_counts,
     fold_audit,
+    fold_inbox,
     fold_timeline,
     fold_visits,
 )
@@ -67,6 +69,7 @@ def test_a_read_model_is_the_fold_of_the_log(
         await check_customers(stage, log)
         assert await activity_counts(stage) == fold_activity_counts(log)
         assert await visits(stage) == fold_visits(log)
+        assert await inbox(stage) == fold_inbox(log)
         assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
@@ -129,6 +132,14 @@ async def visits(stage: Stage) -> list[tuple[Any, ...]]:
     )
 
 
+async def inbox(stage: Stage) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    rows = await stage.fetch(
+        "SELECT customer_id, message_id, position, data ->> 'text', requested_at, read_at"
+        " FROM inbox_g1"
+    )
+    return {row[:2]: row[2:] for row in rows}
+
+
 async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
     fold = CustomersFold(log)
     profiles = await stage.fetch(
@@ -149,4 +160,4 @@ async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
 
 
 def test_the_projections_are_those_that_are_tested_here() -> None:
-    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, AUDIT)
+    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, INBOX, AUDIT)
