@@ -66,6 +66,9 @@ from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.export.routes import export_routes
 from projections.lag import LagGauges, published_lag
+from projections.offers.live import LiveOffers, drivers_of, live_offer_routes
+from projections.offers.queries import Offers
+from projections.offers.routes import offer_routes
 from projections.paging import Cursors
 from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
@@ -276,6 +279,7 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
     timelines = Timelines(models, CATALOGUE, UPCASTERS, of.event_types)
     newest = Timelines(of.reading.primary, CATALOGUE, UPCASTERS, of.event_types)
     live = LiveTimelines(newest, of.store, Broadcast(of.store))
+    live_offers = LiveOffers(of.store, Broadcast(of.store, drivers_of))
     return [
         *customer_query_routes(customers, identities, of.past, disclosure, sensitive),
         *timeline_routes(timelines, of.past, disclosure),
@@ -284,6 +288,8 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *visit_routes(Visits(models)),
         *activity_count_routes(ActivityCounts(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
+        *offer_routes(Offers(models, of.clock), disclosure),
+        *live_offer_routes(live_offers, of.closing, disclosure),
     ]
 
 
