@@ -10,6 +10,7 @@ from app.modules.event_types import events as event_type_events
 from app.modules.interactions import events as interaction_events
 from app.modules.messages import events as message_events
 from app.modules.operations import events as operation_events
+from app.modules.rides import events as ride_events
 from app.reactions import events as reaction_events
 from app.security import events as security_events
 
@@ -21,6 +22,7 @@ CATALOGUE = EventCatalogue(
         *interaction_events.REGISTERED,
         *message_events.REGISTERED,
         *reaction_events.REGISTERED,
+        *ride_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )

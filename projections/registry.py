@@ -7,6 +7,7 @@ from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
 from projections.customers import CUSTOMERS
 from projections.inbox import INBOX
+from projections.offers import OFFERS
 from projections.projection import Projection
 from projections.timeline import TIMELINE
 from projections.visits import VISITS
@@ -17,6 +18,7 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     ACTIVITY_COUNTS,
     VISITS,
     INBOX,
+    OFFERS,
     AUDIT,
 )
 

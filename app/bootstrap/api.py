@@ -72,6 +72,9 @@ from projections.inbox.queries import Inboxes
 from projections.inbox.routes import inbox_routes
 from projections.lag import LagGauges, published_lag
 from projections.live import LiveLog
+from projections.offers.live import LiveOffers, drivers_of, live_offer_routes
+from projections.offers.queries import Offers
+from projections.offers.routes import offer_routes
 from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
@@ -285,6 +288,7 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
     timelines = Timelines(models, CATALOGUE, UPCASTERS, of.event_types)
     newest = Timelines(of.reading.primary, CATALOGUE, UPCASTERS, of.event_types)
     log = LiveLog(of.store, Broadcast(of.store))
+    live_offers = LiveOffers(of.store, Broadcast(of.store, drivers_of))
     return [
         *customer_query_routes(customers, identities, of.past, disclosure, sensitive),
         *timeline_routes(timelines, of.past, disclosure),
@@ -295,6 +299,8 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *live_inbox_routes(LiveInboxes(log), of.closing, disclosure),
         *activity_count_routes(ActivityCounts(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
+        *offer_routes(Offers(models, of.clock), disclosure),
+        *live_offer_routes(live_offers, of.closing, disclosure),
     ]
 
 

@@ -6,8 +6,11 @@ from app.kernel.decider import Decider
 from app.kernel.policy import Policy
 from app.modules.customers.decider import CUSTOMER
 from app.modules.messages.decider import MESSAGE
+from app.modules.rides.decider import RIDE
+from app.modules.rides.policy import RIDES
+from app.reactions.dispatch import DISPATCH
 
-DECIDERS: tuple[Decider[Any, Any], ...] = (CUSTOMER, MESSAGE)
+DECIDERS: tuple[Decider[Any, Any], ...] = (CUSTOMER, MESSAGE, RIDE)
 """Those that policies may send commands to, and of whose events they hear."""
 
-POLICIES: tuple[Policy, ...] = ()
+POLICIES: tuple[Policy, ...] = (RIDES, DISPATCH)

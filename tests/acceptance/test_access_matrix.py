@@ -28,6 +28,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{key_id}": lambda: "3kTMd1AqzX0b",
     "{event_type}": lambda: "nothing-of-the-kind",
     "{event_id}": lambda: str(uuid4()),
+    "{ride_id}": lambda: f"ride-of-{uuid4()}",
+    "{driver_id}": lambda: "nobody-who-drives",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 

@@ -79,6 +79,20 @@ def fold_inbox(log: Iterable[RecordedEvent]) -> dict[tuple[Any, ...], tuple[Any,
     return inbox
 
 
+def fold_offers(log: Iterable[RecordedEvent]) -> dict[tuple[str, str], int]:
+    """The position of each open offer, by driver and ride."""
+    offers: dict[tuple[str, str], int] = {}
+    for event in log:
+        if event.stream.startswith("ride-"):
+            ride_id, data = event.stream.removeprefix("ride-"), msgspec.json.decode(event.data)
+            closed = [data["driver_id"]] if event.type == "ride.offer_declined" else []
+            for driver_id in (*closed, *data.get("closed_for", ())):
+                offers.pop((driver_id, ride_id), None)
+            for driver_id in data.get("driver_ids", ()):
+                offers[driver_id, ride_id] = event.position
+    return offers
+
+
 class CustomersFold:
     """Profiles, traits, consents and identities, each keyed as its table is."""
 

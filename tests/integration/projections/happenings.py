@@ -14,7 +14,16 @@ from app.modules.customers.events import (
 )
 from app.modules.messages.events import MessageRead, MessageRequested
 from app.modules.operations.events import ReshardRequested, RetryRequested
-from tests.integration.projections.stage import Happening, act, of_customer, of_message, sent
+from app.modules.rides.events import Failure, OfferDeclined, OfferFailed, RideClaimed, RideOffered
+from tests.integration.projections.stage import (
+    NOON,
+    Happening,
+    act,
+    of_customer,
+    of_message,
+    of_ride,
+    sent,
+)
 
 # Some close together, so that what happens on a day, or in one visit, is often more than one thing.
 minutes = st.integers(-5000, 5000) | st.integers(-20, 20).map(lambda number: number * 10)
@@ -63,18 +72,35 @@ acts: st.SearchStrategy[Happening] = st.builds(
     | st.builds(ReshardRequested, st.just("timeline"), st.integers(1, 64)),
     st.sampled_from(["cli:ann", "key:3kTMd1AqzX0b"]),
 )
+driver_ids = st.sampled_from(["dina", "emil", "faye"])
+drivers = st.lists(driver_ids, min_size=1, max_size=3, unique=True).map(tuple)
+rounds = st.integers(1, 3)
+offers = st.builds(
+    of_ride, st.just("ann"), st.builds(RideOffered, rounds, drivers, st.just(NOON), st.just("here"))
+)
+rides_events = offers | st.builds(
+    of_ride,
+    st.just("ann"),
+    st.one_of(
+        st.builds(OfferDeclined, rounds, driver_ids),
+        st.builds(OfferFailed, rounds, st.just(Failure.EXPIRED), drivers),
+        st.builds(RideClaimed, rounds, driver_ids, drivers),
+    ),
+)
 happening: st.SearchStrategy[Happening] = st.one_of(
     st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
     sent_events,
     of_messages,
     acts,
+    rides_events,
 )
 # Long enough that one thing changes several times within a batch; none leaves a read model empty.
 histories = st.builds(
-    lambda *first, others: [*first, *others],
+    lambda *first, others, offer: [*first, *others, offer],
     sent_events,
     acts,
     requests,
     others=st.lists(happening, min_size=30, max_size=60),
+    offer=offers,
 )
 batch_sizes = st.sampled_from([1, 7, 1000])

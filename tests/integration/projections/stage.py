@@ -78,6 +78,12 @@ def of_message(
     return f"message-{message_id}", recorded
 
 
+def of_ride(customer_id: str, event: Event, *, ride_id: str = "7") -> Happening:
+    """An event of a customer's ride."""
+    _, made = of_customer(customer_id, event)
+    return f"ride-{ride_id}", made
+
+
 def act(event: ProjectionAct, actor: str = "cli:ann") -> Happening:
     """What somebody who runs the store did to a read model."""
     return event.stream, NewEvent(

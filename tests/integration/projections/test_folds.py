@@ -17,6 +17,7 @@ from projections.audit import AUDIT
 from projections.customers import CUSTOMERS
 from projections.generations import kept_up_to_date
 from projections.inbox import INBOX
+from projections.offers import OFFERS
 from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
@@ -28,6 +29,7 @@ from tests.integration.projections.folds import (
     fold_activity_counts,
     fold_audit,
     fold_inbox,
+    fold_offers,
     fold_timeline,
     fold_visits,
 )
@@ -70,6 +72,7 @@ def test_a_read_model_is_the_fold_of_the_log(
         assert await activity_counts(stage) == fold_activity_counts(log)
         assert await visits(stage) == fold_visits(log)
         assert await inbox(stage) == fold_inbox(log)
+        assert await offers(stage) == fold_offers(log)
         assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
@@ -125,6 +128,11 @@ async def activity_counts(stage: Stage) -> dict[tuple[Any, ...], int]:
     return {row[:3]: row[3] for row in rows}
 
 
+async def offers(stage: Stage) -> dict[tuple[Any, ...], int]:
+    rows = await stage.fetch("SELECT driver_id, ride_id, position FROM offers_g1")
+    return {row[:2]: row[2] for row in rows}
+
+
 async def visits(stage: Stage) -> list[tuple[Any, ...]]:
     return await stage.fetch(
         "SELECT customer_id, started_at, ended_at, first_position, last_position, events, entry,"
@@ -160,4 +168,4 @@ async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
 
 
 def test_the_projections_are_those_that_are_tested_here() -> None:
-    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, INBOX, AUDIT)
+    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, INBOX, OFFERS, AUDIT)
