@@ -10,6 +10,7 @@ from app.modules.event_types import events as event_type_events
 from app.modules.interactions import events as interaction_events
 from app.modules.messages import events as message_events
 from app.modules.operations import events as operation_events
+from app.modules.support import events as support_events
 from app.security import events as security_events
 
 CATALOGUE = EventCatalogue(
@@ -19,6 +20,7 @@ CATALOGUE = EventCatalogue(
         *event_type_events.REGISTERED,
         *interaction_events.REGISTERED,
         *message_events.REGISTERED,
+        *support_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )

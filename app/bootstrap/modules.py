@@ -3,9 +3,12 @@
 from litestar.handlers import HTTPRouteHandler
 
 from app.kernel.clock import Clock
+from app.modules.support.routes import support_routes
 from app.security.commands import Commands
 
 
-def module_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:  # noqa: ARG001 - the first module uses them
+def module_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:
     """The commands of every module. The clock tells the store's time."""
-    return []
+    return [
+        *support_routes(commands, clock),
+    ]

@@ -6,8 +6,12 @@ from app.kernel.decider import Decider
 from app.kernel.policy import Policy
 from app.modules.customers.decider import CUSTOMER
 from app.modules.messages.decider import MESSAGE
+from app.modules.support.correspondent import CORRESPONDENT
+from app.modules.support.decider import QUESTION
+from app.modules.support.policy import SUPPORT
+from app.reactions.support_messages import SUPPORT_MESSAGES
 
-DECIDERS: tuple[Decider[Any, Any], ...] = (CUSTOMER, MESSAGE)
+DECIDERS: tuple[Decider[Any, Any], ...] = (CUSTOMER, MESSAGE, QUESTION, CORRESPONDENT)
 """Those that policies may send commands to, and of whose events they hear."""
 
-POLICIES: tuple[Policy, ...] = ()
+POLICIES: tuple[Policy, ...] = (SUPPORT, SUPPORT_MESSAGES)

@@ -27,6 +27,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{key_id}": lambda: "3kTMd1AqzX0b",
     "{event_type}": lambda: "nothing-of-the-kind",
     "{event_id}": lambda: str(uuid4()),
+    "{question_id}": lambda: f"question-{uuid4()}",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 
