@@ -98,6 +98,10 @@ class CustomerReply(Struct, frozen=True, forbid_unknown_fields=True):
     is_automatic: IsAutomatic = False
 
 
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """An empty object: there is nothing to say besides."""
+
+
 def support_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:
     """The routes of the commands to a question. The clock tells the store's time."""
     return [*_word_routes(commands, clock), *_turn_routes(commands, clock)]
@@ -162,21 +166,27 @@ def _turn_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:
         tags=_TAGS,
     )
     async def await_customer(
-        request: Request[Any, Any, Any], question_id: FromPath[str]
+        request: Request[Any, Any, Any],
+        question_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - only an empty one will do
     ) -> ASGIApp:
         """It is the customer's turn: the clocks stand still until the customer writes."""
         return await commands.run(request, _step(question_id, AwaitCustomer(clock())))
 
     @command(f"{_PATH}/resolve", scope="support:write", summary="Resolve a question", tags=_TAGS)
     async def resolve_question(
-        request: Request[Any, Any, Any], question_id: FromPath[str]
+        request: Request[Any, Any, Any],
+        question_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - only an empty one will do
     ) -> ASGIApp:
         """It is settled: no deadline is left."""
         return await commands.run(request, _step(question_id, ResolveQuestion()))
 
     @command(f"{_PATH}/reopen", scope="support:write", summary="Reopen a question", tags=_TAGS)
     async def reopen_question(
-        request: Request[Any, Any, Any], question_id: FromPath[str]
+        request: Request[Any, Any, Any],
+        question_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - only an empty one will do
     ) -> ASGIApp:
         """It was not settled after all: the clocks begin anew."""
         return await commands.run(request, _step(question_id, ReopenQuestion(clock())))
