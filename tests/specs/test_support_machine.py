@@ -1,7 +1,7 @@
 """Whatever is done to questions, in whatever order: deadlines are met by a simple model.
 
 The model counts, for each quarter of an hour, the questions whose clocks run while a look at the
-clock on the wall says that the desk is open. The clocks are put forward in the second night.
+clock on the wall says that the desk is open. The clocks are put forward in the third night.
 """
 
 from collections.abc import Callable
@@ -41,8 +41,10 @@ from app.reactions.support_messages import SUPPORT_MESSAGES
 from app.testing.world import World
 
 BERLIN = ZoneInfo("Europe/Berlin")
-FRIDAY = datetime(2026, 3, 27, 7, 0, tzinfo=UTC)
+THURSDAY = datetime(2026, 3, 26, 7, 0, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
+TEN_DAYS = 960
+"""In quarters of an hour."""
 LIMITS = ("first_response", "resolution")
 ALLOWED = {"standard": (16, 64), "urgent": (4, 32)}
 """Quarters of an hour, to the first response and to the resolution."""
@@ -88,7 +90,7 @@ class Questions(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.world = World([SUPPORT, SUPPORT_MESSAGES], now=FRIDAY)
+        self.world = World([SUPPORT, SUPPORT_MESSAGES], now=THURSDAY)
         self.model: dict[str, Modelled] = {}
         self.expected: list[tuple[str, type, str, datetime]] = []
         self.timers: list[SetTimer] = []
@@ -178,6 +180,13 @@ class Questions(RuleBasedStateMachine):
         elif not is_automatic:
             question.status = "open"
 
+    @rule(question_id=ids, before=st.integers(1, 40), meanwhile=st.integers(1, 40))
+    def ask_back(self, question_id: str, before: int, meanwhile: int) -> None:
+        self.pass_time(before)
+        self.await_customer(question_id)
+        self.pass_time(meanwhile)
+        self.reply(question_id, f"after {len(self.world.log)}", is_automatic=False)
+
     @rule(question_id=ids)
     def resolve(self, question_id: str) -> None:
         question = self.model.get(question_id)
@@ -236,7 +245,9 @@ class Questions(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.pass_time(200)
+            for question_id in self.model:
+                self.reply(question_id, "the last", is_automatic=False)
+            self.pass_time(TEN_DAYS)
             self.check_deadlines()
             self.check_acknowledgements()
 
