@@ -49,7 +49,7 @@ law = hypothesis.settings(
 
 
 def berlin(*moment: int) -> datetime:
-    return datetime(*moment, tzinfo=BERLIN)  # type: ignore[arg-type, misc]
+    return datetime(*moment, tzinfo=BERLIN)  # type: ignore[arg-type, misc]  # year to minute
 
 
 def is_open(calendar: BusinessCalendar, moment: datetime) -> bool:
