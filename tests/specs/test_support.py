@@ -53,9 +53,8 @@ def test_a_question_is_acknowledged_answered_and_resolved_in_time() -> None:
     played.pass_time(HOUR)
     played.send(QUESTION, "4711", anna.resolve)
     played.pass_time(WEEK)
-    told = [
-        each.text for each in played.all(MessageRequested) if isinstance(each, MessageRequested)
-    ]
+    messages = played.all(MessageRequested)
+    told = [each.text for each in messages if isinstance(each, MessageRequested)]
     assert told[1:] == [anna.answer.text]
     assert not played.all(QuestionEscalated)
     assert not played.timers
