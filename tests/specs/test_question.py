@@ -97,6 +97,13 @@ def test_the_last_answer_again_is_nothing() -> None:
     given(QUESTION, anna.opened, anna.answered, anna.resolved).when(anna.answer).then_nothing()
 
 
+def test_a_person_who_says_what_a_machine_said_gives_the_first_response() -> None:
+    same = replace(anna.answered, text=anna.automatically_answered.text)
+    given(QUESTION, anna.opened, anna.automatically_answered).when(
+        replace(anna.answer, text=same.text)
+    ).then(same)
+
+
 def test_the_same_answer_to_a_new_reply_is_given_again() -> None:
     given(QUESTION, anna.opened, anna.answered, anna.replied).when(anna.answer).then(anna.answered)
 

@@ -96,13 +96,14 @@ class Questions(RuleBasedStateMachine):
         self.open_it("urgent", is_automatic=False, twice=True)
 
     def send(self, question_id: str, command: Any, refusal: type[Refused] | None) -> bool:
-        """Whether it was accepted, as the model says."""
+        """Whether it was accepted, as the model says; then it is nothing when it comes again."""
         refused: type[Refused] | None = None
         try:
             self.world.send(QUESTION, question_id, command)
         except Refused as error:
             refused = type(error)
         assert refused is refusal
+        assert refused or not self.world.send(QUESTION, question_id, command)
         return refusal is None
 
     @rule(question_id=ids, is_automatic=st.booleans(), twice=st.booleans())
@@ -124,8 +125,11 @@ class Questions(RuleBasedStateMachine):
     def answer(self, question_id: str, text: str, is_automatic: bool) -> None:
         question = self.model.get(question_id)
         command = AnswerQuestion(text, is_automatic, self.world.now)
-        if question is None or question.last_answer == text:
-            self.send(question_id, command, NoSuchQuestion if question is None else None)
+        if question is None:
+            self.send(question_id, command, NoSuchQuestion)
+            return
+        if question.last_answer == text and (is_automatic or question.is_answered):
+            self.send(question_id, command, None)
             return
         refusal: type[Refused] | None = None
         if question.status == "resolved":

@@ -223,7 +223,8 @@ def _asks_the_same(command: OpenQuestion, opened: QuestionOpened) -> bool:
 
 def _answer(command: AnswerQuestion, question: Asked) -> Sequence[Event]:
     known = question.known
-    if known.last_answer == command.text:
+    counts_already = command.is_automatic or known.is_answered
+    if known.last_answer == command.text and counts_already:
         return ()
     if isinstance(question, Resolved):
         raise QuestionIsResolved
