@@ -11,6 +11,7 @@ from app.modules.interactions import events as interaction_events
 from app.modules.messages import events as message_events
 from app.modules.operations import events as operation_events
 from app.modules.rides import events as ride_events
+from app.modules.support import events as support_events
 from app.reactions import events as reaction_events
 from app.security import events as security_events
 
@@ -23,6 +24,7 @@ CATALOGUE = EventCatalogue(
         *message_events.REGISTERED,
         *reaction_events.REGISTERED,
         *ride_events.REGISTERED,
+        *support_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )

@@ -6,6 +6,7 @@ from app.eventstore.port import EventStore
 from app.kernel.clock import Clock
 from app.modules.messages.routes import message_routes
 from app.modules.rides.routes import ride_routes
+from app.modules.support.routes import support_routes
 from app.security.commands import Commands
 
 
@@ -14,4 +15,5 @@ def module_routes(commands: Commands, clock: Clock, store: EventStore) -> list[H
     return [
         *message_routes(commands, store),
         *ride_routes(commands, clock),
+        *support_routes(commands, clock),
     ]

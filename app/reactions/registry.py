@@ -8,9 +8,24 @@ from app.modules.customers.decider import CUSTOMER
 from app.modules.messages.decider import MESSAGE
 from app.modules.rides.decider import RIDE
 from app.modules.rides.policy import RIDES
+from app.modules.support.correspondent import CORRESPONDENT
+from app.modules.support.decider import QUESTION
+from app.modules.support.policy import SUPPORT
 from app.reactions.dispatch import DISPATCH
+from app.reactions.support_messages import SUPPORT_MESSAGES
 
-DECIDERS: tuple[Decider[Any, Any], ...] = (CUSTOMER, MESSAGE, RIDE)
+DECIDERS: tuple[Decider[Any, Any], ...] = (
+    CUSTOMER,
+    MESSAGE,
+    RIDE,
+    QUESTION,
+    CORRESPONDENT,
+)
 """Those that policies may send commands to, and of whose events they hear."""
 
-POLICIES: tuple[Policy, ...] = (RIDES, DISPATCH)
+POLICIES: tuple[Policy, ...] = (
+    RIDES,
+    DISPATCH,
+    SUPPORT,
+    SUPPORT_MESSAGES,
+)

@@ -30,6 +30,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{event_id}": lambda: str(uuid4()),
     "{ride_id}": lambda: f"ride-of-{uuid4()}",
     "{driver_id}": lambda: "nobody-who-drives",
+    "{question_id}": lambda: f"question-{uuid4()}",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 

@@ -41,6 +41,7 @@ PARTS = {
     "{name}": "timeline",
     "{event_type}": "Product Added",
     "{event_id}": "01a2026c-6ee3-701c-805c-57abf172b89f",
+    "{question_id}": "4711",
 }
 """Of paths, and what stands there."""
 

@@ -2,7 +2,14 @@
 
 from app.catalogue import CATALOGUE
 
-ABOUT_CUSTOMERS = ("customer.", "identity.", "message.", "ride.", "reaction.")
+ABOUT_CUSTOMERS = (
+    "customer.",
+    "identity.",
+    "message.",
+    "ride.",
+    "reaction.",
+    "support.",
+)
 
 
 def test_whatever_is_about_no_customer_is_an_act_of_those_who_run_the_store() -> None:
