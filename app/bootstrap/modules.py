@@ -3,9 +3,10 @@
 from litestar.handlers import HTTPRouteHandler
 
 from app.kernel.clock import Clock
+from app.modules.accounts.routes import account_routes
 from app.security.commands import Commands
 
 
 def module_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:  # noqa: ARG001 - the first module uses them
     """The commands of every module. The clock tells the store's time."""
-    return []
+    return [*account_routes(commands)]

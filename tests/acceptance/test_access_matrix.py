@@ -27,6 +27,10 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{key_id}": lambda: "3kTMd1AqzX0b",
     "{event_type}": lambda: "nothing-of-the-kind",
     "{event_id}": lambda: str(uuid4()),
+    "{transaction_id}": lambda: "nothing-of-the-kind",
+    "{card_id}": lambda: "nothing-of-the-kind",
+    "{account_id}": lambda: "nothing-of-the-kind",
+    "{case_id}": lambda: "nothing-of-the-kind",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 
