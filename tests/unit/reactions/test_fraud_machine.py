@@ -11,7 +11,7 @@ from typing import Any
 
 import hypothesis
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
 from app.kernel.decider import Decider
@@ -54,10 +54,12 @@ TRANSACTIONS = {
     "t-2": replace(a.record, amount=5),
     "t-3": a.record_transfer,
 }
+MANY = 100
 ids = st.sampled_from(sorted(TRANSACTIONS))
-scores = st.sampled_from([0, HOLD_AT_SCORE - 1, HOLD_AT_SCORE, 100])
+scores = st.sampled_from([HOLD_AT_SCORE, 100, HOLD_AT_SCORE - 1])
+askers = st.sampled_from([None, a.ANNA, a.BORIS])
 scorers = st.sampled_from(["one", "two"])
-minutes = st.integers(0, 20).map(lambda number: timedelta(minutes=number))
+durations = st.sampled_from([ANSWER_WITHIN, timedelta(minutes=1), timedelta(hours=1)])
 
 
 @dataclass
@@ -76,6 +78,7 @@ class FraudMachine(RuleBasedStateMachine):
         self.world = World([FRAUD])
         self.models = {thing_id: Model() for thing_id in TRANSACTIONS}
         self.seen = 0
+        self.denied_before = 0
 
     def send(self, decider: Decider[Any, Any], thing_id: str, command: Any) -> type[Refused] | None:
         """The refusal, if it is refused."""
@@ -84,6 +87,15 @@ class FraudMachine(RuleBasedStateMachine):
         except Refused as refusal:
             return type(refusal)
         return None
+
+    @initialize(thing_ids=st.lists(ids, unique=True), is_asked=st.booleans())
+    def some_are_held(self, thing_ids: list[str], is_asked: bool) -> None:
+        """So that few steps lead far."""
+        for thing_id in thing_ids:
+            self.record(thing_id)
+            self.signal(thing_id, 100, "one")
+        if is_asked:
+            self.world.react()
 
     @rule(thing_id=ids)
     def record(self, thing_id: str) -> None:
@@ -108,11 +120,14 @@ class FraudMachine(RuleBasedStateMachine):
         if model.status == "passed" and score >= HOLD_AT_SCORE:
             model.status, model.held_at = "held", self.world.now
 
-    @rule(thing_id=ids, says_yes=st.booleans(), customer_id=st.sampled_from([None, a.ANNA]))
+    @rule(thing_id=ids, says_yes=st.booleans(), customer_id=askers)
     def answer(self, thing_id: str, says_yes: bool, customer_id: str | None) -> None:
         model = self.models[thing_id]
         command = Confirm(customer_id) if says_yes else Deny(customer_id)
         refused = self.send(TRANSACTION, thing_id, command)
+        if customer_id == a.BORIS:
+            assert refused is NoSuchTransaction
+            return
         match model.status, model.says_yes:
             case "unknown", _:
                 assert refused is NoSuchTransaction
@@ -128,10 +143,6 @@ class FraudMachine(RuleBasedStateMachine):
                 if model.status == "held":
                     model.status = "decided"
 
-    @rule(thing_id=ids)
-    def somebody_else_answers(self, thing_id: str) -> None:
-        assert self.send(TRANSACTION, thing_id, Deny(a.BORIS)) is NoSuchTransaction
-
     @rule(thing_id=ids, outcome=st.sampled_from(Outcome))
     def resolve(self, thing_id: str, outcome: Outcome) -> None:
         model, is_open = self.models[thing_id], isinstance(self.case(thing_id), Opened)
@@ -143,24 +154,23 @@ class FraudMachine(RuleBasedStateMachine):
         else:
             model.resolved = outcome
 
-    @rule(number=st.integers(1, 3))
-    def react_to_some(self, number: int) -> None:
+    @rule(number=st.sampled_from([1, 2, 3, MANY]))
+    def react(self, number: int) -> None:
         for _ in range(number):
             self.world.step()
 
-    @rule(duration=minutes)
-    def time_goes_by_and_timers_are_late(self, duration: timedelta) -> None:
+    @rule(duration=durations, fired=st.integers(0, 2))
+    def time_goes_by_and_timers_are_late(self, duration: timedelta, fired: int) -> None:
         self.world.now += duration
-
-    @rule()
-    def a_timer_fires(self) -> None:
-        if due := self.world.due(self.world.now):
-            self.world.fire(due.key)
+        for _ in range(fired):
+            if due := self.world.due(self.world.now):
+                self.world.fire(due.key)
 
     @rule()
     def unfreeze(self) -> None:
         self.world.react()
         self.send(CARD, a.CARD_ID, UnfreezeCard(a.ANNA))
+        self.denied_before = self.denials()
 
     @invariant()
     def what_reactions_did_fits(self) -> None:
@@ -187,6 +197,12 @@ class FraudMachine(RuleBasedStateMachine):
     def case(self, thing_id: str) -> object:
         return self.world.state(CASE, thing_id)
 
+    def denials(self) -> int:
+        """How many events freeze the card."""
+        types = (TransactionDenied, TransactionBlocked)
+        events = [event for each in types for event in self.world.all(each)]
+        return sum(isinstance(event, types) and event.card_id is not None for event in events)
+
     def count(self, thing_id: str, *types: type[Event]) -> int:
         return sum(isinstance(e, types) for e in self.world.happened(f"transaction-{thing_id}"))
 
@@ -210,6 +226,8 @@ class FraudMachine(RuleBasedStateMachine):
                 assert decided.outcome is (model.resolved or by_answer)
         assert len(self.world.all(CaseOpened)) == len(self.world.all(TransactionUnanswered))
         assert len(self.world.all(MessageRequested)) == len(self.world.all(TransactionHeld))
+        is_frozen = isinstance(self.world.state(CARD, a.CARD_ID), FrozenCard)
+        assert is_frozen is (self.denials() > self.denied_before)
         self.nothing_was_charged_behind_a_freeze()
 
     def nothing_was_charged_behind_a_freeze(self) -> None:
@@ -219,7 +237,7 @@ class FraudMachine(RuleBasedStateMachine):
 
 TestFraud = FraudMachine.TestCase
 TestFraud.settings = hypothesis.settings(
-    max_examples=100,
+    max_examples=200,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
