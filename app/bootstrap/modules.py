@@ -7,6 +7,8 @@ from app.modules.accounts.routes import account_routes
 from app.security.commands import Commands
 
 
-def module_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:  # noqa: ARG001 - the first module uses them
+def module_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:  # noqa: ARG001 - no module needs the time yet
     """The commands of every module. The clock tells the store's time."""
-    return [*account_routes(commands)]
+    return [
+        *account_routes(commands),
+    ]

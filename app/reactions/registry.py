@@ -21,4 +21,7 @@ DECIDERS: tuple[Decider[Any, Any], ...] = (
 )
 """Those that policies may send commands to, and of whose events they hear."""
 
-POLICIES: tuple[Policy, ...] = (FRAUD,)
+POLICIES: tuple[Policy, ...] = (
+    FRAUD,
+    # one line each
+)

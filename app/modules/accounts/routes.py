@@ -81,6 +81,10 @@ class RiskSignal(Struct, frozen=True, forbid_unknown_fields=True):
     scorer: Annotated[Text, Meta(description="Who says so.", examples=["scorer-2"])]
 
 
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """An empty object: there is nothing to add."""
+
+
 class CardOwner(Struct, frozen=True, forbid_unknown_fields=True):
     """Whose card it is."""
 
@@ -148,14 +152,18 @@ def _recording_routes(commands: Commands) -> list[HTTPRouteHandler]:
 def _answer_routes(commands: Commands) -> list[HTTPRouteHandler]:
     @command(f"{_TRANSACTION}/confirm", scope=_SCOPE, summary="The customer says yes", tags=_TAGS)
     async def confirm_transaction(
-        request: Request[Any, Any, Any], transaction_id: FromPath[str]
+        request: Request[Any, Any, Any],
+        transaction_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - only an empty one will do
     ) -> ASGIApp:
         """A held transaction is released. Too late, it is noted for the analyst."""
         return await commands.run(request, _transaction_step(transaction_id, Confirm()))
 
     @command(f"{_TRANSACTION}/deny", scope=_SCOPE, summary="The customer says no", tags=_TAGS)
     async def deny_transaction(
-        request: Request[Any, Any, Any], transaction_id: FromPath[str]
+        request: Request[Any, Any, Any],
+        transaction_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - only an empty one will do
     ) -> ASGIApp:
         """A held transaction is blocked, and its card frozen, even when it comes too late."""
         return await commands.run(request, _transaction_step(transaction_id, Deny()))
@@ -172,7 +180,10 @@ def _own_answer_routes(commands: Commands) -> list[HTTPRouteHandler]:
         tags=_TAGS,
     )
     async def confirm_own_transaction(
-        request: Request[Any, Any, Any], customer_id: FromPath[str], transaction_id: FromPath[str]
+        request: Request[Any, Any, Any],
+        customer_id: FromPath[str],
+        transaction_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - only an empty one will do
     ) -> ASGIApp:
         """The same, for the customer's own token as well."""
         confirm = Confirm(check_customer_id(customer_id))
@@ -186,7 +197,10 @@ def _own_answer_routes(commands: Commands) -> list[HTTPRouteHandler]:
         tags=_TAGS,
     )
     async def deny_own_transaction(
-        request: Request[Any, Any, Any], customer_id: FromPath[str], transaction_id: FromPath[str]
+        request: Request[Any, Any, Any],
+        customer_id: FromPath[str],
+        transaction_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - only an empty one will do
     ) -> ASGIApp:
         """The same, for the customer's own token as well."""
         deny = Deny(check_customer_id(customer_id))
