@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from app.eventstore.codec import Codec
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
+from app.modules.accounts import events as account_events
 from app.modules.customers import events as customer_events
 from app.modules.event_types import events as event_type_events
 from app.modules.interactions import events as interaction_events
@@ -17,6 +18,7 @@ from app.security import events as security_events
 
 CATALOGUE = EventCatalogue(
     [
+        *account_events.REGISTERED,
         *customer_events.REGISTERED,
         *operation_events.REGISTERED,
         *event_type_events.REGISTERED,

@@ -4,6 +4,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.eventstore.port import EventStore
 from app.kernel.clock import Clock
+from app.modules.accounts.routes import account_routes
 from app.modules.messages.routes import message_routes
 from app.modules.rides.routes import ride_routes
 from app.modules.support.routes import support_routes
@@ -16,4 +17,5 @@ def module_routes(commands: Commands, clock: Clock, store: EventStore) -> list[H
         *message_routes(commands, store),
         *ride_routes(commands, clock),
         *support_routes(commands, clock),
+        *account_routes(commands),
     ]

@@ -4,6 +4,9 @@ from typing import Any
 
 from app.kernel.decider import Decider
 from app.kernel.policy import Policy
+from app.modules.accounts.cases import CASE
+from app.modules.accounts.decider import TRANSACTION
+from app.modules.accounts.instruments import ACCOUNT, CARD
 from app.modules.customers.decider import CUSTOMER
 from app.modules.messages.decider import MESSAGE
 from app.modules.rides.decider import RIDE
@@ -12,11 +15,16 @@ from app.modules.support.correspondent import CORRESPONDENT
 from app.modules.support.decider import QUESTION
 from app.modules.support.policy import SUPPORT
 from app.reactions.dispatch import DISPATCH
+from app.reactions.fraud import FRAUD
 from app.reactions.support_messages import SUPPORT_MESSAGES
 
 DECIDERS: tuple[Decider[Any, Any], ...] = (
     CUSTOMER,
     MESSAGE,
+    TRANSACTION,
+    CARD,
+    ACCOUNT,
+    CASE,
     RIDE,
     QUESTION,
     CORRESPONDENT,
@@ -24,6 +32,7 @@ DECIDERS: tuple[Decider[Any, Any], ...] = (
 """Those that policies may send commands to, and of whose events they hear."""
 
 POLICIES: tuple[Policy, ...] = (
+    FRAUD,
     RIDES,
     DISPATCH,
     SUPPORT,

@@ -27,6 +27,7 @@ TYPE = "tidings-customer+jwt"
 
 GIVEN_ON: frozenset[ScopeName] = frozenset(
     {
+        "accounts:write",
         "customers:read",
         "customers:write",
         "messages:read",

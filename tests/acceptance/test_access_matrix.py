@@ -31,6 +31,10 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{ride_id}": lambda: f"ride-of-{uuid4()}",
     "{driver_id}": lambda: "nobody-who-drives",
     "{question_id}": lambda: f"question-{uuid4()}",
+    "{transaction_id}": lambda: "nothing-of-the-kind",
+    "{card_id}": lambda: "nothing-of-the-kind",
+    "{account_id}": lambda: "nothing-of-the-kind",
+    "{case_id}": lambda: "nothing-of-the-kind",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 

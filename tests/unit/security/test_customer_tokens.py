@@ -55,6 +55,7 @@ def test_a_token_speaks_for_its_customer_until_it_ends() -> None:
 
 def test_a_token_may_do_nothing_that_its_maker_may_not() -> None:
     own = {
+        "accounts:write",
         "customers:read",
         "customers:write",
         "messages:read",
