@@ -5,20 +5,24 @@ from collections.abc import Sequence
 from app.eventstore.codec import Codec
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
+from app.modules.carts import events as cart_events
 from app.modules.customers import events as customer_events
 from app.modules.event_types import events as event_type_events
 from app.modules.interactions import events as interaction_events
 from app.modules.messages import events as message_events
 from app.modules.operations import events as operation_events
+from app.modules.playback import events as playback_events
 from app.security import events as security_events
 
 CATALOGUE = EventCatalogue(
     [
+        *cart_events.REGISTERED,
         *customer_events.REGISTERED,
         *operation_events.REGISTERED,
         *event_type_events.REGISTERED,
         *interaction_events.REGISTERED,
         *message_events.REGISTERED,
+        *playback_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )
