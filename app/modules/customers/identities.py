@@ -20,8 +20,11 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]")
 
 _FIND = "SELECT identity_id FROM identities WHERE kind = %s AND digest = %s"
-# Of two that create one identity at once, the later answers with what the earlier made. An erased
-# visitor is nobody's: whoever has the device next must not find what its former owner did.
+# An erased visitor is nobody's: whoever has the device next must not find what its former owner did.
+_FIND_USABLE = f"""
+{_FIND} AND NOT EXISTS (SELECT FROM tombstones WHERE tombstones.customer_id = anonymous_id)
+"""
+# Of two that create one identity at once, the later answers with what the earlier made.
 _CREATE = """
 INSERT INTO identities (identity_id, kind, digest, anonymous_id)
 SELECT new.* FROM (VALUES (%s::uuid, %s, %s::bytea, %s)) AS new (identity_id, kind, digest, who)
@@ -103,7 +106,7 @@ class Identities:
         """
         value = normalised(kind, value)
         digest = self._digest(kind, value)
-        found = await self._identity_id(_FIND, kind, digest)
+        found = await self._identity_id(_FIND_USABLE, kind, digest)
         if found:
             return found
         identity_id = uuid4()
