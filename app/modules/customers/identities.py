@@ -20,7 +20,8 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]")
 
 _FIND = "SELECT identity_id FROM identities WHERE kind = %s AND digest = %s"
-# An erased visitor is nobody's: whoever has the device next must not find what its former owner did.
+# An erased visitor is nobody's: whoever has the device next must not find what its former owner
+# did.
 _FIND_USABLE = f"""
 {_FIND} AND NOT EXISTS (SELECT FROM tombstones WHERE tombstones.customer_id = anonymous_id)
 """
