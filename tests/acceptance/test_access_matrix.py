@@ -27,6 +27,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{key_id}": lambda: "3kTMd1AqzX0b",
     "{event_type}": lambda: "nothing-of-the-kind",
     "{event_id}": lambda: str(uuid4()),
+    "{cart_id}": lambda: f"cart-{uuid4()}",
+    "{playback_id}": lambda: f"playback-{uuid4()}",
+    "{subscription_id}": lambda: f"subscription-{uuid4()}",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 

