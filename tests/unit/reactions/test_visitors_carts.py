@@ -11,8 +11,10 @@ import hypothesis
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from app.kernel.event import Event
 from app.kernel.policy import Send
 from app.modules.carts.decider import CART, AddItem, CheckOut, ClosedCart, NoCart, OpenCart
+from app.modules.carts.events import CartAssigned
 from app.modules.customers.decider import CUSTOMER, LinkIdentity, UnlinkIdentity
 from app.reactions.visitors_carts import VISITORS_CARTS
 from app.testing.world import World
@@ -98,7 +100,11 @@ class VisitorsCarts(RuleBasedStateMachine):
             if cart in self.taken_over or owner != visitor:
                 assert owner == WHO[visitor]
                 assert visitor in self.ever_linked
+                assert len(self.assignments(cart)) == 1
                 self.taken_over.add(cart)
+
+    def assignments(self, cart: str) -> list[Event]:
+        return [e for e in self.world.happened(f"cart-{cart}") if isinstance(e, CartAssigned)]
 
     def teardown(self) -> None:
         """All is quiet at last."""
