@@ -98,8 +98,9 @@ async def test_the_bodies_of_the_documents_examples_are_accepted(api: Api, docum
             answer = await api.send(method.upper(), target, example)
             # A command may be for what is not there, or not so: its body was understood.
             assert answer.status in {200, 201, 202, 404, 409}, (path, answer)
-            documented = operation["responses"][str(answer.status)]
-            assert answer.status >= 400 or documented["content"]["application/json"]
+            if answer.status < 400:
+                documented = operation["responses"][str(answer.status)]
+                assert documented["content"]["application/json"]
             sent += 1
     assert sent >= 7
 
