@@ -6,11 +6,13 @@ from app.eventstore.codec import Codec
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
 from app.modules.accounts import events as account_events
+from app.modules.carts import events as cart_events
 from app.modules.customers import events as customer_events
 from app.modules.event_types import events as event_type_events
 from app.modules.interactions import events as interaction_events
 from app.modules.messages import events as message_events
 from app.modules.operations import events as operation_events
+from app.modules.playback import events as playback_events
 from app.modules.rides import events as ride_events
 from app.modules.support import events as support_events
 from app.reactions import events as reaction_events
@@ -19,6 +21,7 @@ from app.security import events as security_events
 CATALOGUE = EventCatalogue(
     [
         *account_events.REGISTERED,
+        *cart_events.REGISTERED,
         *customer_events.REGISTERED,
         *operation_events.REGISTERED,
         *event_type_events.REGISTERED,
@@ -27,6 +30,7 @@ CATALOGUE = EventCatalogue(
         *reaction_events.REGISTERED,
         *ride_events.REGISTERED,
         *support_events.REGISTERED,
+        *playback_events.REGISTERED,
         *security_events.REGISTERED,
     ]
 )

@@ -274,10 +274,11 @@ def _gate(of: _Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentic
 
 
 def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
+    identities = Identities(of.store.pool, of.secret)
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
-        *module_routes(commands, of.clock, of.store),
-        *customer_routes(commands, Identities(of.store.pool, of.secret)),
+        *module_routes(commands, of.clock, of.store, identities),
+        *customer_routes(commands, identities),
     ]
 
 

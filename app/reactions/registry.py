@@ -7,8 +7,11 @@ from app.kernel.policy import Policy
 from app.modules.accounts.cases import CASE
 from app.modules.accounts.decider import TRANSACTION
 from app.modules.accounts.instruments import ACCOUNT, CARD
+from app.modules.carts.decider import CART, VISITOR
 from app.modules.customers.decider import CUSTOMER
 from app.modules.messages.decider import MESSAGE
+from app.modules.playback.decider import SUBSCRIPTION
+from app.modules.playback.policy import SUBSCRIPTION_PERIODS
 from app.modules.rides.decider import RIDE
 from app.modules.rides.policy import RIDES
 from app.modules.support.correspondent import CORRESPONDENT
@@ -17,24 +20,30 @@ from app.modules.support.policy import SUPPORT
 from app.reactions.dispatch import DISPATCH
 from app.reactions.fraud import FRAUD
 from app.reactions.support_messages import SUPPORT_MESSAGES
+from app.reactions.visitors_carts import VISITORS_CARTS
 
 DECIDERS: tuple[Decider[Any, Any], ...] = (
     CUSTOMER,
     MESSAGE,
+    CART,
+    VISITOR,
     TRANSACTION,
     CARD,
     ACCOUNT,
     CASE,
-    RIDE,
     QUESTION,
     CORRESPONDENT,
+    RIDE,
+    SUBSCRIPTION,
 )
 """Those that policies may send commands to, and of whose events they hear."""
 
 POLICIES: tuple[Policy, ...] = (
+    VISITORS_CARTS,
     FRAUD,
-    RIDES,
-    DISPATCH,
     SUPPORT,
     SUPPORT_MESSAGES,
+    RIDES,
+    DISPATCH,
+    SUBSCRIPTION_PERIODS,
 )

@@ -35,6 +35,9 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{card_id}": lambda: "nothing-of-the-kind",
     "{account_id}": lambda: "nothing-of-the-kind",
     "{case_id}": lambda: "nothing-of-the-kind",
+    "{cart_id}": lambda: f"cart-{uuid4()}",
+    "{playback_id}": lambda: f"playback-{uuid4()}",
+    "{subscription_id}": lambda: f"subscription-{uuid4()}",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""
 

@@ -20,6 +20,8 @@ from app.http.problems import TYPE_PREFIX, problem_types
 from app.kernel import ids
 from app.kernel.errors import TidingsError
 from app.kernel.reserved import RESERVED_PREFIX
+from app.modules.carts import decider as carts
+from app.modules.carts import routes as cart_routes
 from app.modules.customers import decider
 from app.modules.customers import routes as customer_routes
 from app.modules.interactions import incoming
@@ -135,6 +137,8 @@ LIMITS = {
     "preferences set together": f"{customer_routes.MAX_PREFERENCES}",
     "a message's text, its kind": f"{message_routes.MAX_TEXT_CHARACTERS:,} characters, "
     f"{message_routes.MAX_KIND_CHARACTERS}",
+    "different items in a cart; of each": f"{carts.MAX_LINES}; {cart_routes.MAX_QUANTITY:,}",
+    "a visitor's carts that are remembered": f"{carts.MAX_CARTS_OF_A_VISITOR}",
     "a token": f"{signed_token.MAX_TOKEN_CHARACTERS:,} characters",
     "a URL": f"{target.MAX_TARGET_BYTES:,} bytes",
 }

@@ -9,6 +9,11 @@ ABOUT_CUSTOMERS = (
     "ride.",
     "reaction.",
     "support.",
+    "cart.",
+    "cart_visitor.",
+    "message.",
+    "playback.",
+    "subscription.",
 )
 
 

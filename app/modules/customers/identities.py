@@ -20,8 +20,12 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]")
 
 _FIND = "SELECT identity_id FROM identities WHERE kind = %s AND digest = %s"
-# Of two that create one identity at once, the later answers with what the earlier made. An erased
-# visitor is nobody's: whoever has the device next must not find what its former owner did. Of an
+# An erased visitor is nobody's: whoever has the device next must not find what its former owner
+# did.
+_FIND_USABLE = f"""
+{_FIND} AND NOT EXISTS (SELECT FROM tombstones WHERE tombstones.customer_id = anonymous_id)
+"""
+# Of two that create one identity at once, the later answers with what the earlier made. Of an
 # erased customer, nothing is kept that senders still tell.
 _CREATE = """
 INSERT INTO identities (identity_id, kind, digest, anonymous_id)
@@ -108,7 +112,7 @@ class Identities:
         """
         value = normalised(kind, value)
         digest = self._digest(kind, value)
-        found = await self._identity_id(_FIND, kind, digest)
+        found = await self._identity_id(_FIND_USABLE, kind, digest)
         if found:
             return found
         identity_id = uuid4()
