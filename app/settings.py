@@ -158,8 +158,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=10_000_000,
-            description="How many events a second each owner may send to `POST /v1/events`. 0: any "
-            "number.",
+            description="How many events a second each owner may record, by `POST /v1/events` and "
+            "by commands. 0: any number.",
         ),
     ] = 20_000
     max_live_streams: Annotated[

@@ -19,6 +19,7 @@ from rich.console import Console
 from app.embedded import EmbeddedPostgres
 from benchmarks import (
     function,
+    gateway,
     growth,
     imports,
     lag,
@@ -34,6 +35,7 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "store": store.measure,
     "function": function.measure,
     "http": over_http.measure,
+    "gateway": gateway.measure,
     "import": imports.measure,
     "latency": latency.measure,
     "read-models": read_models.measure,
@@ -64,6 +66,7 @@ def main(
     store        appends through the store, beside plain inserts
     function     the append function, beside the bare insert
     http         events and commands, beside an echo and plain inserts
+    gateway      the same with keys, limits and sealed fields, beside without
     import       tidings import of a file, beside COPY of the same rows
     latency      from a POST to the entry on the timeline
     read-models  on a long log, beside the bare INSERT … SELECT: a rebuild,

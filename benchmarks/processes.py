@@ -142,6 +142,17 @@ def echo_server(bench: Bench, *, workers: int = 1) -> Iterator[Server]:
 
 
 @contextmanager
+def ungated_server(bench: Bench, database: Database) -> Iterator[Server]:
+    """The routes that record, without the gateway (`benchmarks.ungated`)."""
+    (listening,) = listen(HOST, 0, 1)
+    url = f"http://{HOST}:{listening.getsockname()[1]}"
+    arguments = ["-m", "benchmarks.ungated", str(listening.fileno())]
+    env = environment(bench, database)
+    with listening, running(bench, arguments, env=env, pass_fds=[listening.fileno()]) as started:
+        yield Server(url, *started)
+
+
+@contextmanager
 def _all_running(
     bench: Bench, sockets: Sequence[socket.socket]
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:

@@ -1,4 +1,4 @@
 """The store's own tables, version by version. Read models' tables belong to the projections."""
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision: what this code needs."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from app.eventstore.batch import Checkpoint, Claim, Span, span_of
+from app.eventstore.batch import Checkpoint, Claim, Locking, Span, span_of
 from app.eventstore.checkpoints import positions_of
 from app.eventstore.consumer import Consumer
 from app.eventstore.database import Connection
@@ -49,7 +49,7 @@ class Levelling:
         """
         for checkpoint, lag in _lags(positions, more_than=0).items():
             claim = Claim(checkpoint, self._log.catalogue, max_batch_events=lag)
-            claimed = await claim.take(self._connection, held=True)
+            claimed = await claim.take(self._connection, locking=Locking.BESIDE_HOLDER)
             await self._generations[checkpoint.consumer].work(self._connection)
             await claim.advance(self._connection)
             _refuse_unknown(await span_of(claimed))

@@ -14,8 +14,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from app.eventstore.database import Connection, borrowing, rows_of
 from app.eventstore.tables import checkpoints, events, parked_keys
+from app.kernel.cursors import Cursors
 from app.kernel.errors import PositionBeyondHead, ReadModelBehind
-from projections.paging import Cursors
 from projections.projection import DIALECT, Generation, Projection
 from projections.tables import pointers
 

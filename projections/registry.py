@@ -6,11 +6,21 @@ from app.kernel.errors import NotFound
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
 from projections.customers import CUSTOMERS
+from projections.inbox import INBOX
+from projections.offers import OFFERS
 from projections.projection import Projection
 from projections.timeline import TIMELINE
 from projections.visits import VISITS
 
-PROJECTIONS: tuple[Projection[Any], ...] = (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, AUDIT)
+PROJECTIONS: tuple[Projection[Any], ...] = (
+    TIMELINE,
+    CUSTOMERS,
+    ACTIVITY_COUNTS,
+    VISITS,
+    INBOX,
+    OFFERS,
+    AUDIT,
+)
 
 
 def projection_named(name: str) -> Projection[Any]:

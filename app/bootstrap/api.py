@@ -29,6 +29,7 @@ from app.http.health import HealthCheck
 from app.http.load import Load
 from app.http.metrics import Metrics
 from app.kernel.clock import Clock, system_clock
+from app.kernel.cursors import Cursors
 from app.kernel.sensitive import Names
 from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
@@ -40,6 +41,7 @@ from app.modules.interactions.quarantine import StoredQuarantine
 from app.modules.interactions.quarantine_routes import quarantine_routes
 from app.modules.interactions.replay import Replay
 from app.modules.interactions.routes import EventsEndpoint, event_routes
+from app.reactions.routes import timer_routes
 from app.secret import read_secret
 from app.security.authentication import Authentication
 from app.security.ciphers.data_keys import DataKeys
@@ -65,8 +67,14 @@ from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
 from projections.export.routes import export_routes
+from projections.inbox.live import LiveInboxes, live_inbox_routes
+from projections.inbox.queries import Inboxes
+from projections.inbox.routes import inbox_routes
 from projections.lag import LagGauges, published_lag
-from projections.paging import Cursors
+from projections.live import LiveLog
+from projections.offers.live import LiveOffers, drivers_of, live_offer_routes
+from projections.offers.queries import Offers
+from projections.offers.routes import offer_routes
 from projections.queries import ProjectionQueries
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
@@ -214,14 +222,15 @@ def _api(of: _Opened) -> App:
     return create_app(
         [
             *event_routes(events),
-            *log_routes(store, disclosure),
-            *quarantine_routes(quarantine, replay, disclosure),
+            *log_routes(store, disclosure, Cursors(of.secret)),
+            *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
             *export_routes(exports_of(store, of.reading.models, disclosure)),
             *_query_routes(of, disclosure, fields.everywhere),
             *projection_routes(of.projections),
             *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
+            *timer_routes(store.pool, Cursors(of.secret)),
             *key_routes(keys),
             *customer_token_routes(customer_tokens),
         ],
@@ -230,7 +239,10 @@ def _api(of: _Opened) -> App:
         gate=_gate(of, keys, customer_tokens),
         limits=of.limits,
         edge=_edge(settings),
-        load=Load(max_streams_of_an_owner=settings.max_live_streams),
+        load=Load(
+            max_streams_of_an_owner=settings.max_live_streams,
+            is_backed_up=store.appender.is_backed_up,
+        ),
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **of.reading.health_checks},
     )
@@ -262,10 +274,11 @@ def _gate(of: _Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentic
 
 
 def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
+    identities = Identities(of.store.pool, of.secret)
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
-        *module_routes(commands, of.clock),
-        *customer_routes(commands, Identities(of.store.pool, of.secret)),
+        *module_routes(commands, of.clock, of.store, identities),
+        *customer_routes(commands, identities),
     ]
 
 
@@ -275,15 +288,20 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
     customers = Customers(models)
     timelines = Timelines(models, CATALOGUE, UPCASTERS, of.event_types)
     newest = Timelines(of.reading.primary, CATALOGUE, UPCASTERS, of.event_types)
-    live = LiveTimelines(newest, of.store, Broadcast(of.store))
+    log = LiveLog(of.store, Broadcast(of.store))
+    live_offers = LiveOffers(of.store, Broadcast(of.store, drivers_of))
     return [
         *customer_query_routes(customers, identities, of.past, disclosure, sensitive),
         *timeline_routes(timelines, of.past, disclosure),
         *diff_routes(Diffs(of.past, customers, timelines), disclosure),
-        *live_timeline_routes(live, of.closing, disclosure),
+        *live_timeline_routes(LiveTimelines(newest, log), of.closing, disclosure),
         *visit_routes(Visits(models)),
+        *inbox_routes(Inboxes(models), disclosure),
+        *live_inbox_routes(LiveInboxes(log), of.closing, disclosure),
         *activity_count_routes(ActivityCounts(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
+        *offer_routes(Offers(models, of.clock), disclosure),
+        *live_offer_routes(live_offers, of.closing, disclosure),
     ]
 
 

@@ -10,6 +10,7 @@ from app.eventstore.database import Database
 from app.eventstore.postgres import PostgresEventStore
 from app.modules.customers.erasure import Erasures
 from app.modules.customers.receipts import Receipts
+from app.modules.interactions.quarantine import StoredQuarantine
 from app.secret import read_secret
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.disclosure import Disclosure
@@ -28,7 +29,8 @@ def erasures_of(store: PostgresEventStore, secret: bytes, data_keys: DataKeys) -
 def exports_of(store: PostgresEventStore, models: ReadModels, disclosure: Disclosure) -> Exports:
     """What exports customers."""
     customers, timelines = Customers(models), Timelines(models, CATALOGUE, UPCASTERS)
-    return Exports(store, CODEC, customers, timelines, disclosure.opened)
+    quarantine = StoredQuarantine(store.pool)
+    return Exports(store, CODEC, customers, timelines, quarantine, reveal=disclosure.opened)
 
 
 @asynccontextmanager

@@ -18,7 +18,8 @@ from app.running import running_database
 def command(customer_id: str, **options: Any) -> None:
     """Print everything that is held about the customer CUSTOMER_ID, as JSON Lines.
 
-    The first line is the profile, then comes an event a line, and a last line says that it is all.
+    The first line is the profile, then comes an event a line, then what is quarantined and who
+    exported the customer before, and a last line says that it is all.
     The read models have to be up to date: a projector runs, as within `tidings up`.
     """
     settings = settings_of(options)

@@ -16,7 +16,7 @@ from app.cli.refusals import refusals_in_one_line
 from app.eventstore.parking import ParkedKey
 from app.running import running_database
 
-NAME = click.argument("name", type=click.Choice(PROJECTION_NAMES))
+NAME = click.argument("name", metavar="NAME", type=click.Choice(PROJECTION_NAMES))
 
 
 @click.command

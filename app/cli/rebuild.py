@@ -27,7 +27,7 @@ EXCLUDED_BY_ROLLBACK = ("accept_differences", "drop_old", "jobs", "throttle")
 
 
 @click.command
-@click.argument("name", type=click.Choice(PROJECTION_NAMES))
+@click.argument("name", metavar="NAME", type=click.Choice(PROJECTION_NAMES))
 @click.option(
     "--accept-differences",
     is_flag=True,

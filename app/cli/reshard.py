@@ -14,7 +14,7 @@ from app.running import running_database
 
 
 @click.command
-@click.argument("name", type=click.Choice(PROJECTION_NAMES))
+@click.argument("name", metavar="NAME", type=click.Choice(PROJECTION_NAMES))
 @click.argument("shards", metavar="N", type=click.IntRange(1, MAX_PROJECTION_SHARDS))
 @settings_options(*STORE)
 def reshard(name: str, shards: int, **options: Any) -> None:

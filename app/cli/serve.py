@@ -77,12 +77,12 @@ def command(fd: int | None, **options: Any) -> None:
 async def _serve(settings: Settings, database: Database, listening: socket.socket) -> None:
     closing = asyncio.Event()
     async with opened_api(settings, database, closing) as app:
-        _collect_garbage_seldom()
+        collect_garbage_seldom()
         _allow_connections()
         await Server(server_config(app), closing=closing).serve(sockets=[listening])
 
 
-def _collect_garbage_seldom() -> None:
+def collect_garbage_seldom() -> None:
     """Leave what lives as long as the process out of collections, and hold fewer of them.
 
     Requests leave next to no cycles behind; looking for them took a fifth of a command's time.

@@ -55,7 +55,7 @@ FIRST_KEY_NAME = "default"
     "min_position_timeout_ms",
 )
 def command(**options: Any) -> None:
-    """Run everything: PostgreSQL (unless one is given), migrations, API and projector.
+    """Run everything: PostgreSQL (unless one is given), migrations, API, projector and reactor.
 
     What dies is started again. Ctrl-C or SIGTERM stops all of it in order, within 10 seconds.
     """
@@ -76,7 +76,9 @@ def command(**options: Any) -> None:
         sockets = listen(settings.host, settings.port, settings.workers)
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix="tidings-metrics-")))
         url = _url(sockets[0])
-        tiers.append([_projector(settings, database, metrics)])
+        tiers.append(
+            [_projector(settings, database, metrics), _reactor(settings, database, metrics)]
+        )
         workers = worker_specs(settings, database, sockets, metrics)
         tiers.append([replace(worker, is_ready=lambda: _is_serving(url)) for worker in workers])
         run = Supervisor(tiers).run(lambda: _greet(settings, database, url))
@@ -112,6 +114,14 @@ def _projector(settings: Settings, database: Database, metrics: Path) -> ChildSp
         argv=[*OURS, "projector"],
         env=child_environment(settings, database, metrics),
         is_ready=lambda: _has_read_models(database),
+    )
+
+
+def _reactor(settings: Settings, database: Database, metrics: Path) -> ChildSpec:
+    return ChildSpec(
+        name="reactor",
+        argv=[*OURS, "reactor"],
+        env=child_environment(settings, database, metrics),
     )
 
 

@@ -38,6 +38,11 @@ from app.kernel.metrics import UNMEASURED, Histogram
 
 MAX_QUEUED_EVENTS = 50_000
 MAX_QUEUED_BYTES = 256 * 1024 * 1024
+BACKED_UP_EVENTS = 10_000
+BACKED_UP_BYTES = 64 * 1024 * 1024
+"""With so many in the queue it is time to refuse what comes before anything is done for it: what is
+refused when it is ready to be recorded costs as much as what is recorded.
+"""
 ENOUGH_APPENDS = 32
 """For a group not to be parted: that would cost more than it gains."""
 GROUPS_TO_CHECK = 100
@@ -143,6 +148,10 @@ class Appender:
             self._wake.set()
             self._idle.clear()
         return answers
+
+    def is_backed_up(self) -> bool:
+        """Whether so much waits that nothing should be added."""
+        return self._queued_events > BACKED_UP_EVENTS or self._queued_bytes > BACKED_UP_BYTES
 
     def _encoded(self, waiting: Waiting) -> bool:
         """Whether it could be written down; else its caller is told, and nobody else is hurt."""

@@ -10,7 +10,7 @@ lease to run out, whoever comes next claims the same range again. A process that
 or cut off, holds the row for 30 s at most.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from functools import cache
@@ -60,6 +60,19 @@ class Checkpoint(NamedTuple):
     shard: int = 0
 
 
+class Locking(Enum):
+    """How a claim locks the checkpoint."""
+
+    OWN = "FOR UPDATE SKIP LOCKED"
+    """Nobody else claims it meanwhile, and what others have is not waited for."""
+    BESIDE_HOLDER = "FOR NO KEY UPDATE"
+    """Although another transaction of the caller's holds it (`checkpoints.hold`): the strongest
+    lock that it leaves to others. Nobody keeps it for long.
+    """
+    NONE = ""
+    """Not at all: for a look."""
+
+
 Work = Callable[[Connection], Awaitable[object]]
 """Works on the relation `batch`, in the transaction that claimed it."""
 
@@ -81,14 +94,35 @@ class Claim:
         }
 
     async def take(
-        self, connection: Connection, *, max_events: int | None = None, held: bool = False
+        self,
+        connection: Connection,
+        *,
+        max_events: int | None = None,
+        locking: Locking = Locking.OWN,
     ) -> AsyncCursor[tuple[Any, ...]]:
-        """Lock the checkpoint and point `batch` at what comes next, in the open transaction.
-
-        `held`: although another transaction of the caller's holds it (`checkpoints.hold`).
-        """
+        """Lock the checkpoint and point `batch` at what comes next, in the open transaction."""
         parameters = {**self._parameters, "max_events": max_events or self.max_batch_events}
-        return await connection.execute(_claim(held), parameters, prepare=True)
+        return await connection.execute(_claim(locking), parameters, prepare=True)
+
+    async def look(
+        self,
+        connection: Connection,
+        statement: LiteralString,
+        parameters: Mapping[str, Any],
+        *,
+        max_events: int | None = None,
+    ) -> tuple[Span | None, list[tuple[Any, ...]]]:
+        """What comes next, and the rows that a query of `batch` answers: in one round trip.
+
+        Nothing is locked or left behind; that is for whoever commits in another way.
+        """
+        async with connection.pipeline():
+            await connection.execute("BEGIN READ ONLY")
+            claimed = await self.take(connection, max_events=max_events, locking=Locking.NONE)
+            found = await connection.execute(statement, parameters, prepare=True)
+            await connection.execute("COMMIT")
+        span = await span_of(claimed)
+        return span, await found.fetchall() if span else []
 
     async def advance(self, connection: Connection) -> None:
         """Leave the batch behind, in the same transaction; nothing when none was claimed."""
@@ -144,10 +178,8 @@ class Claim:
 
 
 @cache
-def _claim(held: bool) -> LiteralString:
-    # Beside a holder: the strongest lock that it leaves to others. Nobody keeps it for long.
-    lock: LiteralString = "FOR NO KEY UPDATE" if held else "FOR UPDATE SKIP LOCKED"
-    return sql(_PACKAGE, "claim_batch").replace("{lock}", lock)
+def _claim(locking: Locking) -> LiteralString:
+    return sql(_PACKAGE, "claim_batch").replace("{lock}", locking.value)
 
 
 async def span_of(claimed: AsyncCursor[tuple[Any, ...]]) -> Span | None:

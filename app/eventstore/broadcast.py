@@ -13,38 +13,46 @@ from app.kernel.event import RecordedEvent
 RETRY_AFTER_S = 1.0
 
 Listener = Callable[[Sequence[RecordedEvent]], object]
-"""Is given a customer's new events, in order; it must not wait."""
+"""Is given the new events of whomever it listens for, in order; it must not wait."""
+Concerns = Callable[[RecordedEvent], Iterable[str]]
+"""The ids of those whom an event concerns."""
 
 _log = structlog.get_logger(__name__)
 
 
+def its_customer(event: RecordedEvent) -> Iterable[str]:
+    """Whose the event is."""
+    return () if event.customer_id is None else (event.customer_id,)
+
+
 class Broadcast:
-    """Passes new events to whoever listens for their customer.
+    """Passes new events to whoever listens for their customer, or for others whom they concern.
 
     It follows the log only while somebody listens. `joined` tells a listener from which position
     on it is given everything, so that it can read what came before from the log itself.
     """
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: EventStore, concerns: Concerns = its_customer) -> None:
         """Nothing is followed yet."""
         self._store = store
+        self._concerns = concerns
         self._listeners: dict[str, set[Listener]] = {}
         self._position: int | None = None
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def listening(self, customer_ids: Iterable[str], listener: Listener) -> Iterator[None]:
-        """Pass the customers' events to the listener for the time of the block."""
-        ids = set(customer_ids)
-        for customer_id in ids:
-            self._listeners.setdefault(customer_id, set()).add(listener)
+    def listening(self, ids: Iterable[str], listener: Listener) -> Iterator[None]:
+        """Pass what concerns these to the listener for the time of the block."""
+        ids = set(ids)
+        for each in ids:
+            self._listeners.setdefault(each, set()).add(listener)
         try:
             yield
         finally:
-            for customer_id in ids:
-                self._listeners[customer_id].discard(listener)
-                if not self._listeners[customer_id]:
-                    del self._listeners[customer_id]
+            for each in ids:
+                self._listeners[each].discard(listener)
+                if not self._listeners[each]:
+                    del self._listeners[each]
             if not self._listeners:
                 self.close()
 
@@ -76,7 +84,8 @@ class Broadcast:
     def _pass_on(self, batch: Sequence[RecordedEvent]) -> None:
         heard: dict[Listener, list[RecordedEvent]] = {}
         for event in batch:
-            for listener in self._listeners.get(event.customer_id or "", ()):
-                heard.setdefault(listener, []).append(event)
+            for each in self._concerns(event):
+                for listener in self._listeners.get(each, ()):
+                    heard.setdefault(listener, []).append(event)
         for listener, events in heard.items():
             listener(events)

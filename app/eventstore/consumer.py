@@ -54,8 +54,11 @@ RETURNING deaths - 1, position
 _log = structlog.get_logger(__name__)
 
 Connect = Callable[[], Awaitable[Connection]]
-Step = Callable[[Connection, int], Awaitable[bool]]
-"""Does the next piece of work, of at most so many events; answers whether there is more at once."""
+Step = Callable[[Connection, int], Awaitable[bool | None]]
+"""Does the next piece of work, of at most so many events; answers whether there is more at once.
+
+None: it is another process that does it at the moment.
+"""
 
 
 class Consumer:
@@ -126,6 +129,8 @@ class Consumer:
         if self._doubt.is_certain:
             await self._park(connection, "whoever works on it is ended by it")
         more = await self._step(connection, self._doubt.max_events)
+        if more is None:
+            return False
         self._doubt.passed()
         self._suspected_after = None
         return more

@@ -1,20 +1,23 @@
 """Execute a command: load and fold its streams, decide, append, and try again after a lost race.
 
 Folded streams are kept in memory. They may be out of date, which does no harm: an append names the
-version it was decided on, and a decision against a command is only believed after the newest events
-have been read. Commands of one process for the same stream wait for each other, so only other
-processes can win a race against them.
+version it was decided on, and a decision against a command is only believed of a stream as it was
+after the command had come. Commands of one process for the same stream wait for each other, so only
+other processes can win a race against them; and of many that are refused at once, the first reads
+the newest events for all that had come by then.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
+from time import monotonic
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from app.eventstore.codec import Codec, encode_metadata
 from app.eventstore.port import Append, AppendedEvent, EventStore, StreamAppend
@@ -81,6 +84,8 @@ class Folded(Struct, frozen=True):
     state: Any
     version: int = 0
     position: int = 0
+    known_at: float = -inf
+    """The stream was so at this moment, of this process's clock, or at a later one."""
 
 
 class Executor:
@@ -115,6 +120,7 @@ class Executor:
         the deciders would say today. Two steps for one stream are a `ValueError`: the second would
         be decided without the first.
         """
+        began = monotonic()
         streams = sorted(step.stream for step in steps)
         if len(set(streams)) < len(streams):
             raise ValueError(f"two steps are for one stream: {streams}")
@@ -129,7 +135,7 @@ class Executor:
             for attempt in range(MAX_ATTEMPTS):
                 try:
                     return await self._attempt(
-                        steps, metadata, key, expected_version, refresh=attempt > 0
+                        steps, metadata, key, expected_version, began, refresh=attempt > 0
                     )
                 except _LostRace:
                     continue
@@ -148,10 +154,12 @@ class Executor:
         metadata: Metadata,
         key: IdempotencyKey | None,
         expected_version: int | None,
+        began: float,
         *,
         refresh: bool,
     ) -> Executed:
         folded = [await self._load(step, refresh=refresh) for step in steps]
+        is_fresh = refresh or all(before.known_at > began for before in folded)
         steps = [
             await self._sealed(_known(step, before.state))
             for step, before in zip(steps, folded, strict=True)
@@ -159,17 +167,18 @@ class Executor:
         try:
             decided = _decide(steps, folded, expected_version)
         except (Refused, WrongExpectedVersion):
-            if not refresh:
+            if not is_fresh:
                 raise _LostRace from None
             if original := await self._original(steps[0].stream, folded[0], key):
                 return original
             raise
-        if not all(decided) and not refresh:  # what is not appended to has no version verified
+        if not all(decided) and not is_fresh:  # what is not appended to has no version verified
             raise _LostRace
         if not any(decided):
             original = await self._original(steps[0].stream, folded[0], key)
             return original or Executed(steps[0].stream, folded[0].version, folded[0].position, ())
         append = self._append_of(steps, folded, decided, metadata, key)
+        sent_at = monotonic()
         try:
             appended = await self._store.append(append)
         except WrongExpectedVersion:
@@ -182,7 +191,7 @@ class Executor:
             original := await self._original(steps[0].stream, folded[0], key)
         ):
             return original
-        after = self._evolve(steps, folded, decided, appended.events)
+        after = self._evolve(steps, folded, decided, appended.events, sent_at)
         return Executed(
             steps[0].stream,
             after.version,
@@ -199,6 +208,7 @@ class Executor:
             self._cache.move_to_end(stream)
             return cached
         folded = cached or Folded(step.decider.initial)
+        asked_at = monotonic()
         while True:
             page = await self._store.read_stream(
                 stream, after_version=folded.version, limit=PAGE_EVENTS
@@ -207,6 +217,7 @@ class Executor:
                 state = step.decider.fold(map(self._codec.decode, page), folded.state)
                 folded = Folded(state, page[-1].version, page[-1].position)
             if len(page) < PAGE_EVENTS:
+                folded = structs.replace(folded, known_at=asked_at)
                 self._remember(stream, folded)
                 return folded
 
@@ -248,6 +259,7 @@ class Executor:
         folded: Sequence[Folded],
         decided: Sequence[Sequence[Event]],
         appended: Sequence[AppendedEvent],
+        sent_at: float,
     ) -> Folded:
         """Keep the streams as they are now; answers the first step's."""
         remaining = list(appended)
@@ -256,7 +268,8 @@ class Executor:
             state = step.decider.fold(events, before.state)
             here, remaining = remaining[: len(events)], remaining[len(events) :]
             position = here[-1].position if here else before.position
-            after.append(Folded(state, before.version + len(events), position))
+            known_at = sent_at if events else before.known_at
+            after.append(Folded(state, before.version + len(events), position, known_at))
             self._remember(step.stream, after[-1])
         return after[0]
 

@@ -1,7 +1,7 @@
 """An event store in memory, for tests: the same port, passed by the same contract suite."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -65,6 +65,16 @@ class InMemoryEventStore:
         """See `EventStore.read_stream`."""
         found = [e for e in self._log if e.stream == stream and e.version > after_version]
         return found[:limit]
+
+    async def read_streams(
+        self, after_versions: Mapping[str, int], *, limit: int
+    ) -> list[RecordedEvent]:
+        """See `EventStore.read_streams`."""
+        return [
+            event
+            for stream, version in after_versions.items()
+            for event in await self.read_stream(stream, after_version=version, limit=limit)
+        ]
 
     async def read_log(
         self, *, after: int, limit: int, customer_ids: Sequence[str] | None = None

@@ -1,6 +1,6 @@
 """The event store as a port: what is appended, what comes back, and what every store can do."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -76,6 +76,15 @@ class EventStore(Protocol):
         self, stream: str, *, after_version: int = 0, limit: int | None = None
     ) -> Sequence[RecordedEvent]:
         """Events of one stream, by version; none when there is no such stream."""
+        ...
+
+    async def read_streams(
+        self, after_versions: Mapping[str, int], *, limit: int
+    ) -> Sequence[RecordedEvent]:
+        """Events of several streams, each after a version; of each the next ones, at most so many.
+
+        In the order of the versions within each stream.
+        """
         ...
 
     async def read_log(

@@ -1,6 +1,6 @@
 """The event store on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,6 +64,20 @@ class PostgresEventStore:
             (stream, after_version, limit),
         )
 
+    async def read_streams(
+        self, after_versions: Mapping[str, int], *, limit: int
+    ) -> list[RecordedEvent]:
+        """See `EventStore.read_streams`."""
+        one = "WHERE stream = wanted.name AND version > wanted.after ORDER BY version LIMIT %s"
+        statement = (
+            'SELECT mine.* FROM (SELECT name COLLATE "C" AS name, after'
+            " FROM unnest(%s::text[], %s::integer[]) AS given (name, after)) AS wanted"
+            f" CROSS JOIN LATERAL ({self._select} {one}) AS mine"
+        )
+        streams, versions = list(after_versions), list(after_versions.values())
+        rows = await self._fetch(statement, (streams, versions, limit))
+        return [recorded_event(row) for row in rows]
+
     async def read_log(
         self, *, after: int, limit: int, customer_ids: Sequence[str] | None = None
     ) -> list[RecordedEvent]:
@@ -80,7 +94,7 @@ class PostgresEventStore:
             f" CROSS JOIN LATERAL ({self._select} {one}) AS mine ORDER BY mine.position LIMIT %s"
         )
         rows = await self._fetch(statement, (list(customer_ids), after, limit, limit))
-        return [_recorded(row) for row in rows]
+        return [recorded_event(row) for row in rows]
 
     async def read_category(
         self, category: str, *, limit: int, after: int = 0
@@ -123,13 +137,14 @@ class PostgresEventStore:
 
     async def _read(self, where: str, parameters: tuple[Any, ...]) -> list[RecordedEvent]:
         rows = await self._fetch(f"{self._select} {where}", parameters)
-        return [_recorded(row) for row in rows]
+        return [recorded_event(row) for row in rows]
 
     async def _fetch(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         return await fetch(self.pool, query.encode(), parameters)
 
 
-def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
+def recorded_event(row: tuple[Any, ...]) -> RecordedEvent:
+    """The event of a row with all of the log's columns in order, data and metadata as text."""
     fields: Sequence[Any] = (*row[:7], Raw(row[7].encode()), Raw(row[8].encode()), *row[9:])
     return RecordedEvent(*fields)
 

@@ -1,7 +1,6 @@
 """The log and its streams, as they were recorded."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from litestar import Request, get
@@ -14,13 +13,17 @@ from app.eventstore.seeing import seen
 from app.http.access import principal_of, requires
 from app.http.parameters import OptionalPosition
 from app.kernel.cipher import Discloses
-from app.kernel.errors import InvalidInput, NotFound, PositionBeyondHead
+from app.kernel.cursors import Cursors
+from app.kernel.errors import NotFound, PositionBeyondHead
 from app.kernel.event import RecordedEvent
 
 MAX_PAGE_EVENTS = 1_000
-MAX_VERSION = 2**31 - 1
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""A page with so many ends, whatever its limit."""
+PART_EVENTS = 100
+"""Read at a time: as many of the largest make a page too large, but no more."""
 
-_VERSION = re.compile(r"[0-9]{1,10}")
+_LOG = "log"
 
 Limit = Annotated[
     int,
@@ -44,7 +47,26 @@ async def check_recorded(store: EventStore, min_position: int | None) -> None:
         )
 
 
-def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler]:
+async def read_page(
+    read: Callable[[RecordedEvent | None, int], Awaitable[Sequence[RecordedEvent]]], limit: int
+) -> tuple[Sequence[RecordedEvent], bool]:
+    """As many events as a page may hold, and whether there may be more.
+
+    `read` reads some events after the one that it is given, at most so many.
+    """
+    page: list[RecordedEvent] = []
+    size_bytes = 0
+    while len(page) < limit and size_bytes < MAX_PAGE_BYTES:
+        wanted = min(PART_EVENTS, limit - len(page))
+        part = await read(page[-1] if page else None, wanted)
+        page += part
+        size_bytes += sum(memoryview(event.data).nbytes for event in part)
+        if len(part) < wanted:
+            return page, False
+    return page, True
+
+
+def log_routes(store: EventStore, discloses: Discloses, cursors: Cursors) -> list[HTTPRouteHandler]:
     """``GET /v1/events`` and ``GET /v1/streams/{stream}``."""
 
     async def told(
@@ -56,15 +78,23 @@ def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler
     async def read_events(
         request: Request[Any, Any, Any],
         after: OptionalPosition = None,
+        cursor: FromQuery[str | None] = None,
         limit: Limit = 100,
         min_position: OptionalPosition = None,
     ) -> EventPage:
-        """All events after the position `after` (exclusive), ascending; positions are dense."""
+        """All events after the position `after` (exclusive), ascending; positions are dense.
+
+        A page goes on at its `next_cursor`, or after the position of its last event.
+        """
         await check_recorded(store, min_position)
-        events = await store.read_log(after=after or 0, limit=limit)
-        more = len(events) == limit
-        cursor = str(events[-1].position) if more else None
-        return EventPage(await told(request, events), cursor)
+        (begin,) = cursors.decode(cursor, tuple[int], _LOG) if cursor else (after or 0,)
+
+        async def read(last: RecordedEvent | None, limit: int) -> Sequence[RecordedEvent]:
+            return await store.read_log(after=last.position if last else begin, limit=limit)
+
+        events, more = await read_page(read, limit)
+        next_cursor = cursors.encode((events[-1].position,), _LOG) if more else None
+        return EventPage(await told(request, events), next_cursor)
 
     @get(
         "/v1/streams/{stream:str}",
@@ -81,20 +111,17 @@ def log_routes(store: EventStore, discloses: Discloses) -> list[HTTPRouteHandler
     ) -> EventPage:
         """The events of one stream, such as `customer-ann` or `activity-ann`, by version."""
         await check_recorded(store, min_position)
-        after_version = _version(cursor)
-        events = await store.read_stream(stream, after_version=after_version, limit=limit)
+        query = ("stream", stream)
+        (after_version,) = cursors.decode(cursor, tuple[int], *query) if cursor else (0,)
+
+        async def read(last: RecordedEvent | None, limit: int) -> Sequence[RecordedEvent]:
+            since = last.version if last else after_version
+            return await store.read_stream(stream, after_version=since, limit=limit)
+
+        events, more = await read_page(read, limit)
         if not events and not after_version:
             raise NotFound(f"there is no stream {stream!r}")
-        more = len(events) == limit
-        next_cursor = str(events[-1].version) if more else None
+        next_cursor = cursors.encode((events[-1].version,), *query) if more else None
         return EventPage(await told(request, events), next_cursor)
 
     return [read_events, read_stream]
-
-
-def _version(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not _VERSION.fullmatch(cursor) or int(cursor) > MAX_VERSION:
-        raise InvalidInput("it is the next_cursor of an earlier page", field="cursor")
-    return int(cursor)

@@ -175,3 +175,26 @@ limit_demands = Table(
     Column("said_at", DateTime(timezone=True), nullable=False),
     prefixes=["UNLOGGED"],
 )
+
+# Commands for later, a row each until it is fired. Times are the store's (`clock_now()`).
+timers = Table(
+    "timers",
+    metadata,
+    Column("key", Text(collation="C"), primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column(
+        "next_try_at",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="later than due where firing it has failed",
+    ),
+    Column("category", Text(collation="C"), nullable=False),
+    Column("thing_id", Text(collation="C"), nullable=False),
+    Column("customer_id", Text(collation="C")),
+    Column("command", JSONB, nullable=False),
+    Column("metadata", JSONB, nullable=False),
+    Column("set_by", Uuid, nullable=False, comment="the event that set it, or moved it last"),
+    Column("set_at", DateTime(timezone=True), nullable=False),
+    Column("error", Text),
+    Index(None, "next_try_at", "key"),
+)

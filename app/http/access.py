@@ -105,6 +105,11 @@ class Access:
             permission.check(principal, scope.get("path_params", {}))
             scope[_ACCESS] = self
 
+    async def check_again(self, permission: Permission, scope: Scope) -> None:
+        """The credential alone: an answer that goes on is not another request of the owner's."""
+        principal = await self._gate.admit(scope)
+        permission.check(principal, scope.get("path_params", {}))
+
     async def guard(
         self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
@@ -115,11 +120,11 @@ class Access:
 async def check_again(scope: Scope) -> None:
     """Look at a request's credential once more, for an answer that lasts.
 
-    Raises what `Access.check` does. What was for everybody stays so.
+    Raises `Unauthenticated` or `Forbidden`. What was for everybody stays so.
     """
     access: Access | None = scope.get(_ACCESS)
     if access is not None:
-        await access.check(permission_of(scope["route_handler"]), scope)
+        await access.check_again(permission_of(scope["route_handler"]), scope)
 
 
 def principal_of(scope: AnyScope) -> Principal:

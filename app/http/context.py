@@ -24,6 +24,8 @@ class RequestContext(Struct):
     """What this process has taken on, with this request."""
     held_bytes: int = 0
     """Of the load, those of this request's body."""
+    held_answer_bytes: int = 0
+    """The same of its answer."""
 
     def hold(self, size_bytes: int) -> None:
         """Take on more of the body, until the request is answered. Raises `Overloaded`."""
@@ -31,6 +33,16 @@ class RequestContext(Struct):
             raise Overloaded
         self.load.body_bytes += size_bytes
         self.held_bytes += size_bytes
+
+    def hold_answer(self, size_bytes: int) -> None:
+        """Take on the answer, until it is taken."""
+        self.load.answer_bytes += size_bytes
+        self.held_answer_bytes += size_bytes
+
+    def let_go(self) -> None:
+        """The request is answered, or given up."""
+        self.load.body_bytes -= self.held_bytes
+        self.load.answer_bytes -= self.held_answer_bytes
 
 
 def open_context(scope: Scope, load: Load | None = None) -> RequestContext:

@@ -52,6 +52,11 @@ class Bucket:
         self._left = left - count if left >= 1 else left
         return left >= 1
 
+    def owe(self, count: int, now: float) -> None:
+        """Take tokens whether there are any or not."""
+        self.asked += count
+        self._left, self._at = self.left(now) - count, now
+
     def left(self, now: float) -> float:
         """What is left, below nothing what is owed."""
         left = self._left + (now - self._at) * self.per_s
@@ -97,6 +102,11 @@ class Allowance:
         if self.events is not None and not self.events.take(count, now := monotonic()):
             raise RateLimited("too many events a second", self.events.wait_s(now))
 
+    def owe_events(self, count: int) -> None:
+        """Count events that are recorded already: what comes next waits until it is made good."""
+        if self.events is not None:
+            self.events.owe(count, monotonic())
+
     def lines(self) -> bytes:
         """The headers that tell clients of it (draft-ietf-httpapi-ratelimit-headers-11)."""
         now = monotonic()
@@ -129,6 +139,13 @@ def take_events(scope: AnyScope, count: int) -> None:
     allowance: Allowance | None = scope.get(_ALLOWANCE)
     if allowance is not None:
         allowance.take_events(count)
+
+
+def owe_events(scope: AnyScope, count: int) -> None:
+    """Count events that a request has recorded beyond those that were taken for it."""
+    allowance: Allowance | None = scope.get(_ALLOWANCE)
+    if allowance is not None:
+        allowance.owe_events(count)
 
 
 def limit_lines(scope: AnyScope) -> bytes:

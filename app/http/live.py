@@ -12,8 +12,9 @@ import structlog
 from msgspec import Struct
 
 from app.http.access import Forbidden, Unauthenticated, check_again, owner_of
-from app.http.asgi import AnyScope, Headers, Receive, Scope, Send
+from app.http.asgi import EVENT_STREAM, AnyScope, Headers, Receive, Scope, Send, pieces_of
 from app.http.context import context_of
+from app.http.load import SMALL_ANSWER_BYTES, Load, Overloaded
 from app.kernel.errors import InvalidInput, TidingsError, named_line
 
 HEARTBEAT = timedelta(seconds=15)
@@ -25,15 +26,17 @@ RETRY = timedelta(seconds=1)
 """How long a client waits before it comes back."""
 MAX_WAITING_EVENTS = 1000
 """Of one client; one that is further behind is sent away, to resume from what it has."""
-MAX_WAITING_BYTES = 256 * 1024
+MAX_WAITING_BYTES = 128 * 1024
 """Of one client, too, unless it is a single batch."""
 MAX_STALL = timedelta(seconds=5)
 """How long a client may refuse to take what it is sent, before it is given up."""
+COPIES = 3
+"""Of a batch while it is sent: as it was read, as events, and as they are sent."""
 MAX_EVENT_ID = 2**63 - 1
 
 _EVENT_ID = re.compile(rb"[0-9]{1,19}")
 _HEADERS: Headers = [
-    (b"content-type", b"text/event-stream"),
+    EVENT_STREAM,
     (b"x-accel-buffering", b"no"),  # or nginx would hold events back
 ]
 _HEARTBEAT_COMMENT = b": still here\n\n"
@@ -163,7 +166,7 @@ class LiveStream:
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        pump = asyncio.create_task(self._pump(send))
+        pump = asyncio.create_task(self._pump(send, context_of(scope).load))
         reasons = (
             pump,
             asyncio.create_task(_until_gone(receive)),
@@ -183,7 +186,7 @@ class LiveStream:
             with suppress(_Stalled):
                 await _write(send, b"", more_body=False)
 
-    async def _pump(self, send: Send) -> None:
+    async def _pump(self, send: Send, load: Load) -> None:
         await _write(send, b"retry: %d\n\n" % (RETRY / timedelta(milliseconds=1)))
         batch = asyncio.create_task(self._next())
         try:
@@ -195,8 +198,10 @@ class LiveStream:
                 events = batch.result()
                 if events is None:
                     return
-                await _write(send, b"".join(map(_encode, events)))
+                await _write_all(send, b"".join(map(_encode, events)), load)
                 batch = asyncio.create_task(self._next())
+        except Overloaded:
+            return  # the client comes back for what it has not got
         finally:
             batch.cancel()
             await asyncio.wait({batch})
@@ -218,6 +223,16 @@ async def _write(send: Send, body: bytes, *, more_body: bool = True) -> None:
             await send({"type": "http.response.body", "body": body, "more_body": more_body})
     except TimeoutError:
         raise _Stalled from None
+
+
+async def _write_all(send: Send, body: bytes, load: Load) -> None:
+    """Send a batch; a large one counts until it is taken. Raises `Overloaded`."""
+    if len(body) <= SMALL_ANSWER_BYTES:
+        await _write(send, body)
+        return
+    with load.sending(COPIES * len(body)):
+        for piece in pieces_of(body, SMALL_ANSWER_BYTES):
+            await _write(send, piece)
 
 
 async def _until_gone(receive: Receive) -> None:

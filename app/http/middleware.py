@@ -8,18 +8,19 @@ from time import perf_counter
 import structlog
 
 from app.http.access import Access
-from app.http.asgi import App, Message, Receive, Scope, Send, respond
+from app.http.asgi import EVENT_STREAM, App, Message, Receive, Scope, Send, pieces_of, respond
 from app.http.context import RequestContext, open_context
 from app.http.direct import DirectRoutes
 from app.http.edge import Edge, answer_preflight
 from app.http.limits import limit_lines
-from app.http.load import Load, Overloaded
+from app.http.load import SMALL_ANSWER_BYTES, UNKNOWN_ANSWER_BYTES, Load, Overloaded
 from app.http.metrics import RequestMetrics
 from app.http.one_write import add_lines
 from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
 from app.kernel.errors import StoreUnavailable
 
+TOO_MANY_ANSWERS = "too many answers wait for those who asked"
 UNMATCHED = "unmatched"
 """The route of a request that no route knows: its path could be anything."""
 OTHER = "other"
@@ -76,6 +77,7 @@ class Front:
         except Exception as error:
             if exchange.status:
                 raise
+            exchange.is_shed = isinstance(error, Overloaded)
             await _refuse(error, scope, send)
         except asyncio.CancelledError:
             if exchange.status:
@@ -84,12 +86,12 @@ class Front:
             await _refuse(_STOPPING, scope, send)
         finally:
             self._load.requests -= 1
-            self._load.body_bytes -= context.held_bytes
+            context.let_go()
             self._record(method, scope, exchange, perf_counter() - started_at)
 
     async def _route(self, scope: Scope, context: RequestContext) -> App:
         """Whoever answers; raises `Overloaded`, and what `Edge`, `check_target` and `Access` do."""
-        if self._load.is_full() and scope["raw_path"] not in _NEVER_SHED:
+        if self._load.is_full_for(scope["method"]) and scope["raw_path"] not in _NEVER_SHED:
             raise Overloaded
         self._edge.check(scope, context)
         if scope["method"] == "OPTIONS" and self._edge.is_preflight(scope, context):
@@ -105,7 +107,9 @@ class Front:
         route = scope.get("path_template", UNMATCHED)
         self._metrics.observe(method, route, exchange.status, seconds)
         # A line for each success would cost the hot route a third of its speed; metrics count them.
-        level = logging.DEBUG if exchange.status < 400 else logging.INFO
+        # So it is with what is shed, of which there is most when there is least time.
+        is_told = exchange.status >= 400 and not exchange.is_shed
+        level = logging.INFO if is_told else logging.DEBUG
         if self._log.is_enabled_for(level):
             # Whoever tries credentials is to be found; of anybody else, no address is kept.
             whence = {"client": (scope.get("client") or ("",))[0]} if exchange.status == 401 else {}
@@ -125,7 +129,7 @@ class Front:
 class _Exchange:
     """One request's way back: adds to the answer what all carry, and remembers the status."""
 
-    __slots__ = ("_context", "_edge", "_scope", "_send", "request_id", "status")
+    __slots__ = ("_context", "_edge", "_scope", "_send", "is_shed", "request_id", "status")
 
     def __init__(self, send: Send, scope: Scope, context: RequestContext, edge: Edge) -> None:
         self._send = send
@@ -134,15 +138,59 @@ class _Exchange:
         self._edge = edge
         self.request_id = context.request_id
         self.status = 0  # until an answer begins
+        self.is_shed = False
 
     def send(self, message: Message) -> Awaitable[None]:
         # Not a coroutine itself, which would cost as much as all the rest of it.
         if message["type"] == "http.response.start":
+            if self._scope["method"] == "GET" and not self._is_held(message):
+                return self._shed()
             self.status = message["status"]
             edge, limits = self._edge.lines_for(self._context), limit_lines(self._scope)
             id_line = b"x-request-id: %b\r\n" % self.request_id.encode()
             add_lines(self._scope, message, id_line + edge + limits)
+        elif not self.is_shed and len(message.get("body", b"")) > SMALL_ANSWER_BYTES:
+            return self._send_in_pieces(message)
         return self._send(message)
+
+    def _is_held(self, start: Message) -> bool:
+        """Hold the answer to what is read; False while too much waits for other clients."""
+        headers = start.get("headers", ())
+        if EVENT_STREAM in headers:  # which counts for itself
+            return True
+        lengths = [value for name, value in headers if name.lower() == b"content-length"]
+        size_bytes = int(lengths[0]) if lengths else UNKNOWN_ANSWER_BYTES
+        if size_bytes <= SMALL_ANSWER_BYTES:
+            return True
+        if not self._context.load.has_room_for(size_bytes):
+            return False
+        self._context.hold_answer(size_bytes)
+        return True
+
+    async def _shed(self) -> None:
+        """Refuse instead, and drop what was to be sent.
+
+        An exception would keep the answer, by its traceback, until garbage is looked for.
+        """
+        self.is_shed = True
+        await _refuse(Overloaded(TOO_MANY_ANSWERS), self._scope, self.send)
+        self._send = _drop
+
+    async def _send_in_pieces(self, message: Message) -> None:
+        """Wait, with the request still counted, until the client has taken all but the last.
+
+        What comes after a piece waits for it, so an empty one ends a whole answer.
+        """
+        if not self._context.held_answer_bytes:  # what was asked for is done: it is answered
+            self._context.hold_answer(len(message["body"]))
+        for piece in pieces_of(message["body"], SMALL_ANSWER_BYTES):
+            await self._send({"type": message["type"], "body": piece, "more_body": True})
+        if not message.get("more_body", False):
+            await self._send({"type": message["type"], "body": b"", "more_body": False})
+
+
+async def _drop(_message: Message) -> None:
+    """What is not to be sent."""
 
 
 async def _refuse(error: Exception, scope: Scope, send: Send) -> None:

@@ -34,7 +34,7 @@ _SECURITY_SCHEMES = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "A token of the OpenID provider that the store trusts, or of a customer, "
-        "for the own profile, timeline, visits and preferences.",
+        "for the own profile, timeline, visits, inbox and preferences.",
     },
 }
 

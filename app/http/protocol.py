@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.http.edge import SECURITY_HEADERS
 from app.http.load import Overloaded
 from app.http.one_write import HEAD, OneWrite
+from app.http.patience import Patience
 from app.http.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, RequestTimeout, problem_for
 from app.kernel.errors import InvalidInput, TidingsError
 
@@ -25,8 +26,8 @@ HEAD_PATIENCE_S = 10.0
 """How long a head may take to come, from its first byte or the connection's beginning."""
 BODY_PATIENCE_S = 30.0
 """The same of a body, from its head on."""
-STALL_PATIENCE_S = 30.0
-"""How long a client may take nothing of an answer that waits for it."""
+MAX_UNTAKEN_BYTES = 16 * 1024
+"""Of what a client was sent; while it has not taken so much, it is sent nothing more."""
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\noffered:"  # of the same length
@@ -56,11 +57,13 @@ class Protocol(HttpToolsProtocol):
     _watched = 0
     """The stage that the timer runs for."""
     _timer: asyncio.TimerHandle | None = None
-    _stall_timer: asyncio.TimerHandle | None = None
+    _patience: Patience
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """A client has come."""
         self._one_write = OneWrite(transport, _END_OF_HEADS)
+        transport.set_write_buffer_limits(MAX_UNTAKEN_BYTES)
+        self._patience = Patience(self.loop, transport.abort)
         super().connection_made(cast(asyncio.Transport, self._one_write))
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(Overloaded("too many connections are open"))
@@ -72,22 +75,19 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone, or was sent away."""
         super().connection_lost(exc)
-        for timer in (self._timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
+        self._patience.end()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def pause_writing(self) -> None:
         """The client does not take what it is sent."""
         super().pause_writing()
-        if self._stall_timer is None:
-            self._stall_timer = self.loop.call_later(STALL_PATIENCE_S, self.transport.abort)
+        self._patience.wait()
 
     def resume_writing(self) -> None:
         """It does again."""
         super().resume_writing()
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-            self._stall_timer = None
+        self._patience.go_on()
 
     def on_response_complete(self) -> None:
         """An answer is whole."""

@@ -78,7 +78,10 @@ class CommandSealing(Protocol):
     """Seals what commands carry, so that deciders and events never see it."""
 
     async def command(self, customer_id: str | None, command: C) -> C:
-        """The command with its sensitive fields sealed; itself when there are none."""
+        """The command with its sensitive fields sealed; itself when there are none.
+
+        Raises `Erased` when there are, and the customer was erased.
+        """
         ...
 
 

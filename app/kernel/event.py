@@ -39,6 +39,8 @@ class Metadata(Struct, frozen=True, omit_defaults=True):
     request_id: str | None = None
     fingerprint: str | None = None
     """A keyed digest of the request as sent, by which a reused idempotency key is told apart."""
+    depth: int | None = None
+    """How many reactions led here since somebody, or a timer, began; None: none did."""
 
 
 class NewEvent(Struct, frozen=True, omit_defaults=True):

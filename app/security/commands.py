@@ -17,6 +17,7 @@ from app.http.asgi import Receive, Scope, Send, respond
 from app.http.conditional import etag, expected_version
 from app.http.context import idempotency_key, metadata_of
 from app.http.direct import DIRECT
+from app.http.limits import owe_events, take_events
 from app.kernel.decider import Decider
 from app.kernel.fingerprint import fingerprint
 from app.kernel.principal import ScopeName
@@ -54,14 +55,17 @@ class Commands:
     async def run(self, request: Request[Any, Any, Any], *steps: Step[Any]) -> ASGIApp:
         """Execute the steps as the request's headers ask, and answer with what was recorded.
 
-        Raises what `Executor.execute` raises, and `InvalidInput` for a header.
+        Raises what `Executor.execute` raises, `RateLimited`, and `InvalidInput` for a header.
         """
+        take_events(request.scope, 1)
         executed = await self._executor.execute(
             *steps,
             metadata=metadata_of(request.scope),
             key=await self._key(request),
             expected_version=expected_version(request.scope),
         )
+        if len(executed.events) > 1:
+            owe_events(request.scope, len(executed.events) - 1)
         return _answer(_encoder.encode(executed), executed.version)
 
     async def read(self, decider: Decider[Any, Any], thing_id: str) -> Folded:

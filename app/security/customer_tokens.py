@@ -26,7 +26,15 @@ TYPE = "tidings-customer+jwt"
 """Says of which kind a token is (RFC 8725, section 3.11)."""
 
 GIVEN_ON: frozenset[ScopeName] = frozenset(
-    {"customers:read", "customers:write", "timeline:read", "pii:read"}
+    {
+        "accounts:write",
+        "customers:read",
+        "customers:write",
+        "messages:read",
+        "messages:write",
+        "pii:read",
+        "timeline:read",
+    }
 )
 """What a token has when whoever asked for it has it: nobody sees more by way of a token."""
 

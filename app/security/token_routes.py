@@ -34,12 +34,13 @@ def customer_token_routes(tokens: CustomerTokens) -> list[HTTPRouteHandler]:
         customer_id: FromPath[str],
         data: JSONBody[TokenRequest | None] = None,
     ) -> Response[CustomerToken]:
-        """For the customer's own app or page: it reads that customer's profile, timeline and
-        visits, also live, and changes the own preferences; nothing else.
+        """For the customer's own app or page: it reads that customer's profile, timeline, visits
+        and inbox, also live, marks messages as read and changes the own preferences; nothing else.
 
         It ends by itself, after 15 minutes at most, and cannot be revoked. It may do nothing that
-        the key that asks for it may not: reading takes `customers:read` and `timeline:read`, and
-        sensitive fields are masked without `pii:read`. The body may be left out.
+        the key that asks for it may not: reading takes `customers:read`, `timeline:read` and
+        `messages:read`, marking as read `messages:write`, and sensitive fields are masked without
+        `pii:read`. The body may be left out.
         """
         lifetime = timedelta(seconds=(data or TokenRequest()).expires_in_s)
         made = tokens.make(customer_id, lifetime, principal_of(request.scope))

@@ -77,6 +77,7 @@ def _make_data_keys() -> None:
 def downgrade() -> None:
     """Forget what is quarantined, who was erased, and every data key: what is sealed is lost."""
     op.execute("DROP FUNCTION erase_customer(jsonb, text[], uuid[])")
+    op.execute("DROP FUNCTION quarantine_lock_key()")
     op.drop_table("tombstones")
     op.drop_table("key_epoch")
     op.drop_table("data_keys")

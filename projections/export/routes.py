@@ -11,7 +11,14 @@ from litestar.response import Stream
 from app.http.access import requires
 from app.http.context import metadata_of
 from app.kernel.ids import check_id
-from projections.export.lines import EventLine, Exports, LastLine, ProfileLine
+from projections.export.lines import (
+    EventLine,
+    ExportLine,
+    Exports,
+    LastLine,
+    ProfileLine,
+    QuarantinedLine,
+)
 
 MEDIA_TYPE = "application/jsonl"
 
@@ -27,10 +34,11 @@ def export_routes(exports: Exports) -> list[HTTPRouteHandler]:
         media_type=MEDIA_TYPE,
         responses={
             200: ResponseSpec(
-                ProfileLine | EventLine | LastLine,
+                ProfileLine | EventLine | QuarantinedLine | ExportLine | LastLine,
                 generate_examples=False,
                 media_type=MEDIA_TYPE,
-                description="A JSON object a line: the profile, each event, and that it is all.",
+                description="A JSON object a line: the profile, each event, what is quarantined, "
+                "the exports before, and that it is all.",
             )
         },
     )
@@ -40,7 +48,9 @@ def export_routes(exports: Exports) -> list[HTTPRouteHandler]:
         """Everything that is held about a customer, decrypted, as JSON Lines.
 
         The first line is `{"profile": …}`; then comes an `{"event": …}` for each event of the
-        customer and of the visitors that it turned out to be, in order; the last line is
+        customer and of the visitors that it turned out to be, in order; then a
+        `{"quarantined": …}` for each of their events that did not fit its type, and an
+        `{"export": …}` for each time that this was asked for before. The last line is
         `{"complete": …}`, without which the export broke off. That it was asked for is recorded.
         """
         check_id(customer_id, field="customer_id")

@@ -1,7 +1,7 @@
 """A customer's timeline as it happens: it follows the log, not the read model."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -11,44 +11,37 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.types import ASGIApp
 
-from app.eventstore.broadcast import Broadcast
-from app.eventstore.port import EventStore
 from app.http.access import principal_of, requires
-from app.http.live import LiveEvent, LiveStream, Subscription, last_event_id
+from app.http.live import LiveEvent, LiveStream, last_event_id
 from app.kernel.cipher import Discloses, View, as_stored
-from app.kernel.errors import PositionBeyondHead, ReadModelBehind
+from app.kernel.errors import ReadModelBehind
 from app.kernel.event import RecordedEvent
 from app.kernel.ids import check_id
+from projections.live import LiveEvents, LiveLog
 from projections.timeline.queries import Timelines
-
-BACKLOG_PAGE_EVENTS = 500
 
 _LINKS = frozenset({"customer.identity_linked", "customer.identity_unlinked"})
 
 _encoder = msgspec.json.Encoder()
 
-Batches = AsyncGenerator[Sequence[LiveEvent], None]
-Events = AsyncGenerator[Sequence[RecordedEvent], None]
-
 
 class LiveTimelines:
     """Streams of timeline entries, each in the log's order, without gap or repeat."""
 
-    def __init__(self, timelines: Timelines, store: EventStore, broadcast: Broadcast) -> None:
-        """Take what knows entries and links, the log, and what is told of its growth."""
+    def __init__(self, timelines: Timelines, log: LiveLog) -> None:
+        """Take what knows entries and links, and the log."""
         self._timelines = timelines
-        self._store = store
-        self._broadcast = broadcast
+        self._log = log
 
-    async def entries(self, customer_id: str, after: int | None, view: View = as_stored) -> Batches:
+    async def entries(
+        self, customer_id: str, after: int | None, view: View = as_stored
+    ) -> LiveEvents:
         """Entries after a position, then as they come; only those from now on when it is None.
 
         Raises `PositionBeyondHead` at once. Ends when its reader is too slow, who then resumes from
         the last entry that it has got.
         """
-        head = await self._store.head()
-        if after is not None and after > head:
-            raise PositionBeyondHead(f"the log ends at position {head}", field="Last-Event-ID")
+        head = await self._log.head(after)
         ids = await self._ids_of(customer_id, head)
         return self._entries(customer_id, ids, head if after is None else after, view)
 
@@ -61,10 +54,10 @@ class LiveTimelines:
 
     async def _entries(
         self, customer_id: str, ids: Sequence[str], after: int, view: View
-    ) -> Batches:
+    ) -> LiveEvents:
         while True:
             stretch = _Stretch()
-            async with aclosing(self._stretch(stretch, ids, after)) as batches:
+            async with aclosing(self._log.events(ids, after, stretch.part_of)) as batches:
                 async for batch in batches:
                     yield await self._live(batch, view)
                     after = batch[-1].position
@@ -81,32 +74,12 @@ class LiveTimelines:
             for entry in await self._timelines.entries_of(events, view)
         ]
 
-    async def _stretch(self, stretch: "_Stretch", ids: Sequence[str], after: int) -> Events:
-        """Events of the ids, as long as these are the customer's."""
-        with self._broadcast.listening(ids, stretch.offer):
-            await self._broadcast.joined()
-            last = after
-            while page := await self._store.read_log(
-                after=last, limit=BACKLOG_PAGE_EVENTS, customer_ids=ids
-            ):
-                if events := stretch.part_of(page):
-                    yield events
-                last = page[-1].position
-            async for batch in stretch.subscription:
-                if fresh := [event for event in batch if event.position > last]:
-                    yield fresh
-                    last = fresh[-1].position
-
 
 class _Stretch:
     """What a client is to be sent while its customer's ids stay the same."""
 
     def __init__(self) -> None:
-        self.subscription = Subscription[RecordedEvent]()
         self.relinked_at: int | None = None
-
-    def offer(self, events: Sequence[RecordedEvent]) -> None:
-        self.subscription.offer(self.part_of(events))
 
     def part_of(self, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
         """The events up to the first link or unlink, which ends the stretch."""

@@ -40,6 +40,7 @@ _LISTS = {
     "customers by trait": "/v1/customers?trait=name&",
     "timeline": "/v1/customers/hostile/timeline?",
     "visits": "/v1/customers/hostile/visits?",
+    "inbox": "/v1/customers/hostile/inbox?",
     "activity counts": "/v1/activity-counts?",
 }
 _PLACES = [

@@ -28,7 +28,7 @@ PAGES_URL = "http://127.0.0.1:8000"
 
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
-_CURSOR = r"[\w-]{24,}"
+_CURSOR = r"[\w-]{22,}"
 _ACTOR = r"key:\w{12}"
 _CHANGING = [re.compile(pattern) for pattern in (_UUID, _TIME, _CURSOR, _ACTOR)]
 
@@ -210,7 +210,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 def request_of(command: str) -> Request:
     """What a curl command with the few options that the pages use asks."""
     words = iter(shlex.split(command.replace("\\\n", " "))[1:])
-    url, headers, body, flags = "", {}, None, set()
+    url, headers, body, method, flags = "", {}, None, None, set()
     for word in words:
         match word:
             case "-H":
@@ -221,10 +221,12 @@ def request_of(command: str) -> Request:
                 headers["Authorization"] = f"Basic {credentials}"
             case "-d":
                 body = next(words)
+            case "-X":
+                method = next(words)
             case "-i" | "-N":
                 flags.add(word)
             case _:
                 assert not word.startswith("-"), f"the newcomer does not know curl's {word}"
                 url = word
-    method = "GET" if body is None else "POST"
+    method = method or ("GET" if body is None else "POST")
     return Request(method, url, headers, body, "-i" in flags, "-N" in flags)

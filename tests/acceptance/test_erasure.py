@@ -126,6 +126,9 @@ async def test_an_export_is_the_same_over_http_and_on_the_command_line(
 
     printed = run(tidings_up, "export", "enno")
     assert printed.returncode == 0, printed.stderr
-    assert [json.loads(line) for line in printed.stdout.splitlines()][:-1] == lines[:-1]
+    *again, before, complete = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert again == lines[:-1]
+    assert before["export"]["type"] == "customer.exported"
+    assert complete["complete"]["exports"] == 1
     ghost = await api.get("/v1/customers/ennos-ghost/export")
     assert (ghost.status, ghost.code) == (404, "not-found")

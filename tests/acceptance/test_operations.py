@@ -13,7 +13,7 @@ from tests.fixtures.tidings_up import TidingsUp, until
 
 pytestmark = pytest.mark.anyio
 
-READ_MODELS = {"timeline", "customers", "activity_counts", "visits", "audit"}
+READ_MODELS = {"timeline", "customers", "activity_counts", "visits", "inbox", "offers", "audit"}
 METRICS = {
     "tidings_http_requests_total": "counter",
     "tidings_http_request_duration_seconds": "histogram",

@@ -43,6 +43,8 @@ def without_pii(tidings_up: TidingsUp) -> str:
 
 async def tell(api: Api, customer_id: str) -> int:
     """All the ways in which sensitive values come in; the last position."""
+    message = {"customer_id": customer_id, "kind": "news", "text": f"{MARK} is told"}
+    await api.post(f"/v1/messages/{secrets.token_hex(8)}/request", message)
     traits = {"email": EMAIL, "plan": "pro", "billing": {"Address": f"{MARK} street"}}
     await api.post(f"/v1/customers/{customer_id}/register", {"traits": traits})
     await api.post(

@@ -11,8 +11,12 @@ from tests.fixtures.tidings_up import TidingsUp
 
 @pytest.mark.parametrize(
     ("page", "answers"),
-    [(ROOT / "README.md", 2), (DOCS / "tutorial.md", 20)],
-    ids=["readme", "tutorial"],
+    [
+        (ROOT / "README.md", 2),
+        (DOCS / "tutorial.md", 20),
+        (DOCS / "modules" / "messages.md", 5),
+    ],
+    ids=["readme", "tutorial", "messages"],
 )
 def test_a_newcomer_gets_the_answers_that_the_page_shows(
     page: Path, answers: int, tmp_path: Path

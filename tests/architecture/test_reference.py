@@ -20,10 +20,13 @@ from app.http.problems import TYPE_PREFIX, problem_types
 from app.kernel import ids
 from app.kernel.errors import TidingsError
 from app.kernel.reserved import RESERVED_PREFIX
+from app.modules.carts import decider as carts
+from app.modules.carts import routes as cart_routes
 from app.modules.customers import decider
 from app.modules.customers import routes as customer_routes
 from app.modules.interactions import incoming
 from app.modules.interactions import routes as event_routes
+from app.modules.messages import routes as message_routes
 from app.security import signed_token
 from app.settings import PREFIX, Settings
 from projections import paging
@@ -126,12 +129,16 @@ LIMITS = {
     "an idempotency key, an id in a header": f"{context.MAX_HEADER_CHARACTERS} characters",
     "a customer id": f"{ids.MAX_ID_CHARACTERS} characters",
     "a page of the log or of a stream": f"{log_routes.MAX_PAGE_EVENTS:,} events",
-    "a page of a timeline, of customers, visits or counts": f"{paging.MAX_LIMIT}",
+    "a page of a timeline, of customers, visits, messages or counts": f"{paging.MAX_LIMIT}",
     "the entries of a diff": f"{diffs.MAX_ENTRIES}",
     "a trait's name": f"{customer_routes.MAX_TRAIT_NAME_CHARACTERS} characters",
     "traits, consents, identities of a customer": f"{decider.MAX_TRAITS}, {decider.MAX_CONSENTS}, "
     f"{decider.MAX_IDENTITIES}",
     "preferences set together": f"{customer_routes.MAX_PREFERENCES}",
+    "a message's text, its kind": f"{message_routes.MAX_TEXT_CHARACTERS:,} characters, "
+    f"{message_routes.MAX_KIND_CHARACTERS}",
+    "different items in a cart; of each": f"{carts.MAX_LINES}; {cart_routes.MAX_QUANTITY:,}",
+    "a visitor's carts that are remembered": f"{carts.MAX_CARTS_OF_A_VISITOR}",
     "a token": f"{signed_token.MAX_TOKEN_CHARACTERS:,} characters",
     "a URL": f"{target.MAX_TARGET_BYTES:,} bytes",
 }

@@ -220,6 +220,8 @@ async def test_a_stream_is_read_in_pieces(store: EventStore) -> None:
     assert [e.version for e in await store.read_stream("order-1", limit=2)] == [1, 2]
     assert await store.read_stream("order-1", after_version=5) == []
     assert await store.read_stream("order-404") == []
+    several = await store.read_streams({"order-1": 3, "order-404": 0}, limit=1)
+    assert [(e.stream, e.version) for e in several] == [("order-1", 4)]
 
 
 async def test_a_category_is_read_stream_by_stream_and_no_other_is(store: EventStore) -> None:

@@ -71,6 +71,7 @@ class Interposed:
         self.before: list[Executor] = []
         self.rival_counter = "1"
         self.appends = 0
+        self.reads = 0
 
     async def append(self, append: Append) -> Appended:
         self.appends += 1
@@ -81,6 +82,8 @@ class Interposed:
     async def read_stream(
         self, stream: str, *, after_version: int = 0, limit: int | None = None
     ) -> Sequence[RecordedEvent]:
+        self.reads += 1
+        await asyncio.sleep(0)  # as when the store is elsewhere: others come meanwhile
         return await self.store.read_stream(stream, after_version=after_version, limit=limit)
 
     async def find(self, event_id: UUID) -> RecordedEvent | None:
@@ -147,6 +150,22 @@ async def test_a_command_is_not_refused_for_what_was_true_before(executors: Two)
     await run(here, Close())
     await run(elsewhere, Open())
     assert (await run(here, Increment())).version == 3
+
+
+async def test_those_who_are_refused_at_once_share_a_look_at_the_stream(executors: Two) -> None:
+    """What one has read is news for all who had come by then, and for nobody who comes later."""
+    rival, elsewhere = executors
+    counted = Interposed(rival._store)
+    here = Executor(cast(EventStore, counted), codec)
+    await run(here, Increment())
+    await run(elsewhere, Close())
+    refused = await asyncio.gather(
+        *(run(here, Increment()) for _ in range(9)), return_exceptions=True
+    )
+    assert [type(refusal) for refusal in refused] == [Closed] * 9
+    assert counted.reads <= 3
+    await run(elsewhere, Open())
+    assert (await run(here, Increment())).version == 4
 
 
 async def test_there_is_not_nothing_to_do_because_there_was_nothing_before(

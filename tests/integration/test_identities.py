@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.eventstore.database import Database
-from app.kernel.errors import StoreUnavailable
+from app.kernel.errors import Erased, StoreUnavailable
 from app.modules.customers.identities import Identities
 from tests.contracts.identity_index import *  # noqa: F403 - the suite
 from tests.controls import customers as anna
@@ -66,6 +66,22 @@ async def test_an_identity_that_was_erased_comes_back_as_a_new_one(
         await connection.execute("DELETE FROM identities")
     assert await identities.find("email", anna.EMAIL) is None
     assert await identities.find_or_create("email", anna.EMAIL) != erased
+
+
+async def test_a_visitor_who_was_erased_has_no_identity_that_could_be_linked(
+    database: Database, identities: Identities
+) -> None:
+    """Whether its identity was there before, as that of a visitor with a cart is, or not."""
+    await identities.find_or_create("anonymous", anna.ANONYMOUS_ID)
+    async with await database.connect() as connection:
+        await connection.execute(
+            "INSERT INTO tombstones (customer_id, erased_at)"
+            " SELECT visitor, now() FROM unnest(%s::text[]) AS visitor",
+            ([f"~{anna.ANONYMOUS_ID}", "~never-seen"],),
+        )
+    for anonymous_id in (anna.ANONYMOUS_ID, "never-seen"):
+        with pytest.raises(Erased):
+            await identities.find_or_create("anonymous", anonymous_id)
 
 
 async def test_a_store_that_is_gone_is_said_to_be_unavailable(database: Database) -> None:

@@ -25,6 +25,8 @@ from app.modules.customers.decider import (
     UnlinkIdentity,
     WithdrawConsent,
 )
+from app.modules.messages.decider import MESSAGE, MarkRead, MessageCommand, RequestMessage
+from app.modules.messages.events import Priority
 from app.testing.specs import through_the_wire
 
 MAX_COMMANDS = 40
@@ -61,6 +63,12 @@ identity_commands: st.SearchStrategy[list[IdentityCommand]] = st.lists(
     max_size=MAX_COMMANDS,
 )
 
+message_commands: st.SearchStrategy[list[MessageCommand]] = st.lists(
+    st.builds(RequestMessage, st.just("news"), st.sampled_from("ab"), st.sampled_from(Priority))
+    | st.builds(MarkRead),
+    max_size=MAX_COMMANDS,
+)
+
 
 @law
 @hypothesis.given(customer_commands)
@@ -88,6 +96,20 @@ def test_an_identity_folded_event_by_event_equals_one_folded_at_once(
 @hypothesis.given(identity_commands)
 def test_nothing_to_do_for_an_identity_stays_nothing(commands: list[IdentityCommand]) -> None:
     check_that_repeats_are_nothing_or_refused(IDENTITY, commands)
+
+
+@law
+@hypothesis.given(message_commands)
+def test_a_message_folded_event_by_event_equals_one_folded_at_once(
+    commands: list[MessageCommand],
+) -> None:
+    check_that_folds_agree(MESSAGE, commands)
+
+
+@law
+@hypothesis.given(message_commands)
+def test_nothing_to_do_for_a_message_stays_nothing(commands: list[MessageCommand]) -> None:
+    check_that_repeats_are_nothing_or_refused(MESSAGE, commands)
 
 
 def check_that_folds_agree(decider: Decider[Any, Any], commands: list[Any]) -> None:

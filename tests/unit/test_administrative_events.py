@@ -2,7 +2,19 @@
 
 from app.catalogue import CATALOGUE
 
-ABOUT_CUSTOMERS = ("customer.", "identity.")
+ABOUT_CUSTOMERS = (
+    "customer.",
+    "identity.",
+    "message.",
+    "ride.",
+    "reaction.",
+    "support.",
+    "cart.",
+    "cart_visitor.",
+    "message.",
+    "playback.",
+    "subscription.",
+)
 
 
 def test_whatever_is_about_no_customer_is_an_act_of_those_who_run_the_store() -> None:

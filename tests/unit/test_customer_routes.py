@@ -12,6 +12,7 @@ from app.eventstore.codec import Codec
 from app.eventstore.execute import Executor
 from app.eventstore.memory import InMemoryEventStore
 from app.http.app import create_app
+from app.http.limits import Allowance
 from app.http.metrics import Metrics
 from app.kernel.event import EventCatalogue
 from app.modules.customers.events import REGISTERED
@@ -20,9 +21,11 @@ from app.security.commands import MAX_COMMAND_BYTES, Commands
 from tests.controls import customers as anna
 from tests.fixtures.access import ANYBODY, OpenGate
 from tests.fixtures.identities import InMemoryIdentities
+from tests.unit.http.asking import Only
 
 pytestmark = pytest.mark.anyio
 
+MAX_EVENTS_PER_S = 1_000
 NEWS = {"channel": "email", "topic": "news"}
 EMAIL = {"kind": "email", "value": anna.EMAIL}
 
@@ -33,6 +36,7 @@ class Api:
 
     http: httpx.AsyncClient
     store: InMemoryEventStore
+    allowance: Allowance
 
     async def send(
         self, command: str, body: Any, *, customer_id: str = anna.ANNA, **headers: str
@@ -51,10 +55,13 @@ async def api() -> AsyncIterator[Api]:
     store = InMemoryEventStore()
     executor = Executor(store, Codec(EventCatalogue(REGISTERED)))
     routes = customer_routes(Commands(executor, b"secret"), InMemoryIdentities())
-    app: Any = create_app(routes, version="0", metrics=Metrics(), gate=OpenGate())
+    allowance = Allowance(0, MAX_EVENTS_PER_S)
+    app: Any = create_app(
+        routes, version="0", metrics=Metrics(), gate=OpenGate(), limits=Only(allowance)
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-        yield Api(http, store)
+        yield Api(http, store, allowance)
 
 
 async def test_each_command_records_its_event_on_the_customers_timeline(api: Api) -> None:
@@ -319,3 +326,17 @@ async def test_the_commands_are_documented_with_an_example_each(api: Api) -> Non
         example = operation["requestBody"]["content"]["application/json"]["example"]
         assert (await api.send(name, example)).status_code == 200
         assert operation["responses"]["200"]["content"]["application/json"]["examples"]
+
+
+async def test_commands_count_as_the_events_that_they_record_and_at_least_as_one(api: Api) -> None:
+    assert api.allowance.events is not None
+    consents = [{"channel": "email", "topic": f"t{n}", "given": True} for n in range(3)]
+    for body, counted in (({"consents": consents}, 3), ({"consents": consents}, 1)):
+        before = api.allowance.events.asked
+        assert (await api.send("preferences", body)).status_code == 200
+        assert api.allowance.events.asked - before == counted
+
+    api.allowance.owe_events(2 * MAX_EVENTS_PER_S)
+    refused = await api.send("register", {"traits": {}})
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+    assert len(await api.log()) == 3

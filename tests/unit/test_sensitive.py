@@ -18,6 +18,7 @@ from app.modules.customers.decider import (
     decide_customer,
 )
 from app.modules.customers.events import CustomerTraitsChanged
+from app.modules.messages.decider import RequestMessage
 
 
 class Moved(Struct, frozen=True):
@@ -37,10 +38,13 @@ def test_a_marked_field_is_read_plain_and_sealed() -> None:
         assert msgspec.json.decode(msgspec.json.encode(moved), type=Moved) == moved
 
 
-def test_traits_are_marked_in_commands_and_events_alike() -> None:
-    commands = {name for of in (Register, ChangeTraits) for name, _ in marked_fields(of)}
+SENSITIVE_COMMANDS = (Register, ChangeTraits, RequestMessage)
+
+
+def test_what_is_sensitive_is_marked_in_commands_and_events_alike() -> None:
+    commands = {name for of in SENSITIVE_COMMANDS for name, _ in marked_fields(of)}
     events = {name for of in CATALOGUE.types.values() for name, _ in marked_fields(of)}
-    assert commands == events == {"traits"}
+    assert commands == events == {"text", "traits"}
 
 
 @pytest.mark.parametrize("name", ["email", "Email", "e-mail", "E_MAIL", "e mail"])

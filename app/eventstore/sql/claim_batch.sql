@@ -1,6 +1,6 @@
 -- Locks the checkpoint and points `batch` at what comes next. No row: another process has the
--- checkpoint, or there is nothing new, or there is no such checkpoint. `lock` skips what others have,
--- but for the caller's own holder of it (`Claim.take`).
+-- checkpoint, or there is nothing new, or there is no such checkpoint. `lock` is how it is locked, if it
+-- is (`Locking`).
 --
 -- The checkpoint that it locks may have moved since the statement began, but the range never goes
 -- beyond the head that the statement saw; it is then shorter, or empty. It also ends before the first

@@ -1,6 +1,7 @@
 -- Appends the erasure of a customer and buries the ids that it was known under: from then on
--- `append_events` refuses them. Forgets its identities, and what is quarantined of it. Answers the event's position. It raises
--- (P0001) when the event is refused: recorded already, or the stream has grown.
+-- `append_events` refuses them. Forgets its identities, and what is quarantined of it. Answers the
+-- event's position. It raises (P0001) when the event is refused: recorded already, or the stream has
+-- grown.
 --
 -- Whoever calls it commits at once, in the same message, for it takes the log's lock.
 CREATE OR REPLACE FUNCTION erase_customer(
@@ -11,6 +12,7 @@ AS $function$
 BEGIN
     -- First, for nobody is to wait for a row of them behind the log's lock.
     DELETE FROM identities WHERE identity_id = ANY (identity_ids);
+    PERFORM pg_advisory_xact_lock(quarantine_lock_key());
     DELETE FROM quarantine WHERE customer_id = ANY (customer_ids);
 
     SELECT answer.first_position INTO erased_at_position

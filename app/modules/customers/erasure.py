@@ -29,6 +29,7 @@ PAGE_EVENTS = 1_000
 LOCK_TIMEOUT_MS = 10_000
 
 _SOURCE = "tidings"
+_QUARANTINED = "SELECT FROM quarantine WHERE customer_id = %s LIMIT 1"
 _VISITORS = """
 SELECT anonymous_id FROM identities
 WHERE identity_id = ANY (%s) AND anonymous_id IS NOT NULL ORDER BY anonymous_id
@@ -73,7 +74,7 @@ class Erasures:
     async def erase(self, customer_id: str, metadata: Metadata) -> Receipt:
         """Erase the customer, once; the receipt, which is the same each time.
 
-        Raises `InvalidInput`, `NotFound` for an id that nothing was recorded of, `Contention`, or
+        Raises `InvalidInput`, `NotFound` for an id that nothing came of, `Contention`, or
         `StoreUnavailable`, after which a repeat is safe.
         """
         check_id(customer_id, field="customer_id")
@@ -81,6 +82,8 @@ class Erasures:
             if receipt := await self._receipt(customer_id):
                 return receipt
             plan = await self._plan(customer_id)
+            if plan.customer.is_erased:
+                continue  # meanwhile, by somebody else
             try:
                 await self._carry_out(customer_id, plan, metadata)
             except psycopg.errors.RaiseException:
@@ -95,7 +98,7 @@ class Erasures:
         return self._receipts.of(customer_id, recorded, erased)
 
     async def _plan(self, customer_id: str) -> _Plan:
-        if not await self._store.read_log(after=0, limit=1, customer_ids=[customer_id]):
+        if not await self._is_known(customer_id):
             raise NotFound(f"there is no customer {customer_id!r}")
         customer, version = CUSTOMER.initial, 0
         stream = stream_name(CUSTOMER.category, customer_id)
@@ -106,6 +109,12 @@ class Erasures:
             version = page[-1].version
         rows = await fetch(self._store.pool, _VISITORS, (list(customer.identities),))
         return _Plan(customer, version, [visitor for (visitor,) in rows])
+
+    async def _is_known(self, customer_id: str) -> bool:
+        """Whether anything came of it, though it be in quarantine."""
+        if await self._store.read_log(after=0, limit=1, customer_ids=[customer_id]):
+            return True
+        return bool(await fetch(self._store.pool, _QUARANTINED, (customer_id,)))
 
     async def _carry_out(self, customer_id: str, plan: _Plan, metadata: Metadata) -> None:
         append = self._append_of(customer_id, plan, metadata)

@@ -20,12 +20,17 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_SEPARATORS = re.compile(r"[\s().\-\u2010-\u2015/]")
 
 _FIND = "SELECT identity_id FROM identities WHERE kind = %s AND digest = %s"
-# Of two that create one identity at once, the later answers with what the earlier made. An erased
-# visitor is nobody's: whoever has the device next must not find what its former owner did.
+# An erased visitor is nobody's: whoever has the device next must not find what its former owner
+# did.
+_FIND_USABLE = f"""
+{_FIND} AND NOT EXISTS (SELECT FROM tombstones WHERE tombstones.customer_id = anonymous_id)
+"""
+# Of two that create one identity at once, the later answers with what the earlier made. Of an
+# erased customer, nothing is kept that senders still tell.
 _CREATE = """
 INSERT INTO identities (identity_id, kind, digest, anonymous_id)
 SELECT new.* FROM (VALUES (%s::uuid, %s, %s::bytea, %s)) AS new (identity_id, kind, digest, who)
-WHERE NOT EXISTS (SELECT FROM tombstones WHERE tombstones.customer_id = new.who)
+WHERE NOT EXISTS (SELECT FROM tombstones WHERE customer_id IN (new.who, %s::text))
 ON CONFLICT (kind, digest) DO UPDATE SET kind = excluded.kind
 RETURNING identity_id
 """
@@ -79,8 +84,10 @@ class IdentityIndex(Protocol):
         """The id of the identity, if it has been seen."""
         ...
 
-    async def find_or_create(self, kind: IdentityKind, value: str) -> UUID:
-        """The id of the identity, a new one when it was never seen."""
+    async def find_or_create(
+        self, kind: IdentityKind, value: str, *, of: str | None = None
+    ) -> UUID:
+        """The id of the identity, a new one when it was never seen, for a customer to be linked."""
         ...
 
 
@@ -96,21 +103,23 @@ class Identities:
         """The id of the identity, if it has been seen; `InvalidInput`, `StoreUnavailable`."""
         return await self._identity_id(_FIND, kind, self._digest(kind, normalised(kind, value)))
 
-    async def find_or_create(self, kind: IdentityKind, value: str) -> UUID:
+    async def find_or_create(
+        self, kind: IdentityKind, value: str, *, of: str | None = None
+    ) -> UUID:
         """The id of the identity; however many ask for a new one at once, all get the same.
 
-        Raises `InvalidInput`, `Erased` for a visitor who was, or `StoreUnavailable`.
+        Raises `InvalidInput`, `Erased` for a visitor or a customer who was, or `StoreUnavailable`.
         """
         value = normalised(kind, value)
         digest = self._digest(kind, value)
-        found = await self._identity_id(_FIND, kind, digest)
+        found = await self._identity_id(_FIND_USABLE, kind, digest)
         if found:
             return found
         identity_id = uuid4()
         anonymous_id = anonymous(value) if kind == "anonymous" else None
-        created = await self._identity_id(_CREATE, identity_id, kind, digest, anonymous_id)
+        created = await self._identity_id(_CREATE, identity_id, kind, digest, anonymous_id, of)
         if created is None:
-            raise Erased("the visitor was erased, and can be linked to nobody")
+            raise Erased("the customer or the visitor was erased, and can not be linked")
         return created
 
     def _digest(self, kind: IdentityKind, value: str) -> bytes:

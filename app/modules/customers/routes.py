@@ -211,7 +211,7 @@ def _link_routes(commands: Commands, identities: IdentityIndex) -> list[HTTPRout
         An identity that another customer has is refused.
         """
         check_customer_id(customer_id)
-        identity_id = await identities.find_or_create(data.kind, data.value)
+        identity_id = await identities.find_or_create(data.kind, data.value, of=customer_id)
         return await commands.run(
             request,
             _customer_step(customer_id, LinkIdentity(identity_id, data.kind)),

@@ -19,6 +19,8 @@ from app.kernel.metrics import UNMEASURED, Counter
 
 _OBJECT = {"extra": {"type": "object"}}  # for the API's document
 
+# Erasures wait for those who keep, who wait for erasures: of the erased, nothing comes in behind.
+_NO_ERASURE = "SELECT pg_advisory_xact_lock_shared(quarantine_lock_key())"
 # In the order in which they came, which their numbers keep. Of a batch that holds an event twice,
 # the first is kept.
 _KEEP = """
@@ -32,6 +34,7 @@ FROM ROWS FROM (jsonb_to_recordset(%s::jsonb) AS (
 )) WITH ORDINALITY AS sent (
     event_id, type, customer_id, data, metadata, occurred_at, reasons, ordinal
 )
+WHERE NOT EXISTS (SELECT FROM tombstones WHERE tombstones.customer_id = sent.customer_id)
 ORDER BY ordinal
 ON CONFLICT (event_id) DO NOTHING
 RETURNING event_id
@@ -49,6 +52,9 @@ SELECT number, event_id, type, customer_id, data::text, metadata::text, occurred
     reasons::text
 FROM quarantine
 """
+_OF: LiteralString = (
+    _SELECT + "WHERE customer_id = ANY (%s) AND number > %s ORDER BY number LIMIT %s"
+)
 _PAGE: LiteralString = _SELECT + "WHERE number > %s ORDER BY number LIMIT %s"
 _PAGE_OF_TYPE: LiteralString = _SELECT + "WHERE number > %s AND type = %s ORDER BY number LIMIT %s"
 _ONE: LiteralString = _SELECT + "WHERE event_id = %s"
@@ -127,20 +133,14 @@ class StoredQuarantine:
     async def keep(self, misfits: Sequence[Misfit]) -> list[Kept | Appended | Exception]:
         """See `Quarantine.keep`."""
         ids = [misfit.event.event_id for misfit in misfits]
-        whose = [misfit.event.customer_id for misfit in misfits]
-        erased = {row[0] for row in await fetch(self._pool, _ERASED, (whose,))}
         # What is recorded already was good when it came: a repeat gets its original answer.
         recorded: dict[UUID, tuple[Kept | Appended, str | None]] = {
             row[0]: (Appended((AppendedEvent(*row[:5]),), repeated=True), row[5])
             for row in await fetch(self._pool, _RECORDED, (ids,))
         }
-        wanted = [
-            misfit
-            for misfit in misfits
-            if misfit.event.event_id not in recorded and misfit.event.customer_id not in erased
-        ]
+        wanted = [misfit for misfit in misfits if misfit.event.event_id not in recorded]
         try:
-            fresh, kept = await self._kept(wanted)
+            fresh, kept, erased = await self._kept(wanted)
         except DataError as error:
             if len(misfits) == 1:
                 return [UnstorableValue(first_line(error))]
@@ -157,20 +157,24 @@ class StoredQuarantine:
 
     async def _kept(
         self, misfits: Sequence[Misfit]
-    ) -> tuple[set[UUID], dict[UUID, tuple[Kept, str | None]]]:
-        """The ids that were not there before; and what is there, with its fingerprint."""
+    ) -> tuple[set[UUID], dict[UUID, tuple[Kept, str | None]], set[str]]:
+        """The ids that were not there before; what is, with its fingerprint; who was erased."""
         if not misfits:
-            return set(), {}
+            return set(), {}, set()
+        whose = [misfit.event.customer_id for misfit in misfits]
         ids = [misfit.event.event_id for misfit in misfits]
         records = encode([_record(misfit) for misfit in misfits]).decode()
 
-        async def keep(connection: Connection) -> tuple[list[Any], list[Any]]:
-            fresh = await rows_of(connection, _KEEP, (records,))
-            return fresh, await rows_of(connection, _KEPT, (ids,))
+        async def keep(connection: Connection) -> tuple[list[Any], list[Any], list[Any]]:
+            async with connection.transaction():
+                await connection.execute(_NO_ERASURE)
+                fresh = await rows_of(connection, _KEEP, (records,))
+            kept = await rows_of(connection, _KEPT, (ids,))
+            return fresh, kept, await rows_of(connection, _ERASED, (whose,))
 
-        fresh, rows = await borrowing(self._pool, keep)
+        fresh, rows, erased = await borrowing(self._pool, keep)
         kept = {row[0]: (Kept(row[0], _reasons(row[1]), repeated=True), row[2]) for row in rows}
-        return {row[0] for row in fresh}, kept
+        return {row[0] for row in fresh}, kept, {row[0] for row in erased}
 
     async def page(
         self, event_type: str | None, *, after: int, limit: int
@@ -180,6 +184,13 @@ class StoredQuarantine:
             rows = await fetch(self._pool, _PAGE, (after, limit))
         else:
             rows = await fetch(self._pool, _PAGE_OF_TYPE, (after, event_type, limit))
+        return [_quarantined(row) for row in rows]
+
+    async def of(
+        self, customer_ids: Sequence[str], *, after: int, limit: int
+    ) -> list[QuarantinedEvent]:
+        """Events of these ids after a number, in the order of receipt."""
+        rows = await fetch(self._pool, _OF, (list(customer_ids), after, limit))
         return [_quarantined(row) for row in rows]
 
     async def find(self, event_id: UUID) -> QuarantinedEvent | None:

@@ -1,8 +1,7 @@
 """The quarantine over HTTP."""
 
-import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 from litestar import Request, delete, get, post
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from app.http.access import principal_of, requires
 from app.http.context import metadata_of
 from app.kernel.cipher import Discloses
+from app.kernel.cursors import Cursors
 from app.kernel.errors import InvalidInput
 from app.modules.interactions.quarantine import QuarantinedEvent, StoredQuarantine
 from app.modules.interactions.replay import Replay, Replayed
@@ -22,7 +22,6 @@ MAX_PAGE_EVENTS = 100
 
 _TAGS = ["Event catalogue"]
 _ADMIN = requires("catalogue:admin")
-_NUMBER = re.compile(r"[0-9]{1,18}")
 
 Limit = Annotated[
     int, QueryParameter(ge=1, le=MAX_PAGE_EVENTS, description="How many events at the most.")
@@ -30,6 +29,10 @@ Limit = Annotated[
 EventType = Annotated[
     str | None, QueryParameter(name="type", description="Only events of this type.")
 ]
+
+
+class _Place(NamedTuple):
+    number: Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class QuarantinePage(Struct, frozen=True):
@@ -53,7 +56,7 @@ class ReplayWanted(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def quarantine_routes(
-    quarantine: StoredQuarantine, replay: Replay, discloses: Discloses
+    quarantine: StoredQuarantine, replay: Replay, discloses: Discloses, cursors: Cursors
 ) -> list[HTTPRouteHandler]:
     """The routes of the quarantine."""
 
@@ -66,12 +69,15 @@ def quarantine_routes(
         cursor: FromQuery[str | None] = None,
     ) -> QuarantinePage:
         """Events that did not fit the schema of their type, in the order of receipt."""
-        events = await quarantine.page(event_type, after=_number(cursor), limit=limit + 1)
+        query = ("quarantine", event_type or "")
+        after = cursors.decode(cursor, _Place, *query).number if cursor is not None else 0
+        events = await quarantine.page(event_type, after=after, limit=limit + 1)
         more = len(events) > limit
         view = discloses.to(principal_of(request.scope))
         data = await view([(event.customer_id, event.data) for event in events[:limit]])
         items = [replace(event, data=seen) for event, seen in zip(events, data, strict=False)]
-        return QuarantinePage(items, str(events[limit - 1].number) if more else None)
+        place = _Place(events[limit - 1].number) if more else None
+        return QuarantinePage(items, place and cursors.encode(place, *query))
 
     @post(
         "/v1/quarantine/replay",
@@ -88,10 +94,15 @@ def quarantine_routes(
         Each is recorded under its own id, unless that was recorded meanwhile. At most 5,000 are
         looked at: go on with `next_cursor`. The body may be left out. A repeat is always safe.
         """
-        wanted = data or ReplayWanted()
-        return await replay.run(
-            wanted.type, after=_number(wanted.cursor), metadata=metadata_of(request.scope)
-        )
+        wanted, after = data or ReplayWanted(), 0
+        query = ("replay", wanted.type or "")
+        if wanted.cursor is not None:
+            after = cursors.decode(wanted.cursor, _Place, *query).number
+        metadata = metadata_of(request.scope)
+        replayed, came_to = await replay.run(wanted.type, after=after, metadata=metadata)
+        if came_to is not None:
+            replayed.next_cursor = cursors.encode(_Place(came_to), *query)
+        return replayed
 
     @delete(
         "/v1/quarantine/{event_id:str}",
@@ -104,14 +115,6 @@ def quarantine_routes(
         await replay.discard(_uuid(event_id), metadata_of(request.scope))
 
     return [list_quarantine, replay_quarantine, discard_quarantined]
-
-
-def _number(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not _NUMBER.fullmatch(cursor):
-        raise InvalidInput("it is the next_cursor of an earlier page", field="cursor")
-    return int(cursor)
 
 
 def _uuid(text: str) -> UUID:

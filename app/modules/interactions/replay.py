@@ -64,9 +64,12 @@ class Replay:
         self._view = view
         self._seal = seal
 
-    async def run(self, event_type: str | None, *, after: int, metadata: Metadata) -> Replayed:
+    async def run(
+        self, event_type: str | None, *, after: int, metadata: Metadata
+    ) -> tuple[Replayed, int | None]:
         """Look at events after a number, at most 5,000; of a type, if one is given.
 
+        Answers what became of them, and the number after which to go on, if there may be more.
         Raises `StoreUnavailable`; then it is unknown how far it came, and a repeat is safe.
         """
         stream = stream_name(_CATEGORY, "replays")
@@ -78,9 +81,8 @@ class Replay:
                 await self._replay(page, replayed)
                 after = page[-1].number
             if len(page) < PAGE_EVENTS:
-                return replayed
-        replayed.next_cursor = str(after)
-        return replayed
+                return replayed, None
+        return replayed, after
 
     async def discard(self, event_id: UUID, metadata: Metadata) -> None:
         """Remove an event for good; the log keeps that somebody did. Raises `NotFound`."""

@@ -6,13 +6,13 @@ from typing import assert_never
 from msgspec import Struct
 
 from app.kernel.decider import Decider
-from app.kernel.errors import Refused, UnknownEvent
+from app.kernel.errors import NotFound, Refused, UnknownEvent
 from app.kernel.event import Event
 from app.kernel.sensitive import Sensitive
 from app.modules.messages.events import MessageRead, MessageRequested, Priority
 
 
-class NoSuchMessage(Refused):
+class NoSuchMessage(NotFound, Refused):
     """There is no such message."""
 
 

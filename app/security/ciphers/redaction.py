@@ -1,7 +1,10 @@
-"""Redaction: what was recorded in plaintext, before it was declared sensitive, is sealed."""
+"""Redaction: what was recorded in plaintext, before it was declared sensitive, is sealed.
+
+So is what is quarantined. What is left of the erased is sealed under keys that nobody keeps.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -28,6 +31,20 @@ SELECT position, customer_id, type, data::text FROM events
 WHERE position > %s AND position <= %s AND customer_id IS NOT NULL ORDER BY position LIMIT %s
 """
 _REDACT = "SELECT redact_events(%s)"
+_READ_QUARANTINED = """
+SELECT number, customer_id, type, data::text FROM quarantine
+WHERE number > %s AND number <= %s ORDER BY number LIMIT %s
+"""
+_LAST_QUARANTINED = "SELECT coalesce(max(number), 0) FROM quarantine"
+_REDACT_QUARANTINED = """
+WITH redacted AS (
+    UPDATE quarantine SET data = r.data
+    FROM jsonb_to_recordset(%s::jsonb) AS r (position bigint, data jsonb)
+    WHERE quarantine.number = r.position
+    RETURNING quarantine.number
+)
+SELECT count(*) FROM redacted
+"""
 
 OnRedaction = Callable[[int, int], None]
 """Is given the position that a redaction has come to, and the last one."""
@@ -37,6 +54,7 @@ _encoder = msgspec.json.Encoder()
 
 class _Recorded(NamedTuple):
     position: int
+    """In the log, or the number in quarantine."""
     customer_id: str
     type: str
     data: str
@@ -69,17 +87,30 @@ class Redaction:
         The log tells of it, before and after. Raises `StoreUnavailable`.
         """
         stream = stream_name(CATEGORY, str(new_event_id()))
-        head = await self._store.head()
         await self._record(stream, RedactionBegun(self._fields.listed), metadata)
-        position = redacted = 0
-        while rows := await fetch(self._store.pool, _READ, (position, head, EVENTS_A_STATEMENT)):
-            redacted += await self._redact([_Recorded(*row) for row in rows])
-            position = rows[-1][0]
-            on_progress(position, head)
+        # Before the log's end is looked up: what is replayed meanwhile is in the one or the other.
+        [(last,)] = await fetch(self._store.pool, _LAST_QUARANTINED, ())
+        redacted = await self._walk(_READ_QUARANTINED, _REDACT_QUARANTINED, last)
+        redacted += await self._walk(_READ, _REDACT, await self._store.head(), on_progress)
         await self._record(stream, RedactionDone(redacted), metadata)
         return redacted
 
-    async def _redact(self, events: Sequence[_Recorded]) -> int:
+    async def _walk(
+        self,
+        read: LiteralString,
+        write: LiteralString,
+        last: int,
+        on_progress: OnRedaction = lambda _position, _last: None,
+    ) -> int:
+        """Seal up to the last position, or number; in how many events."""
+        position = redacted = 0
+        while rows := await fetch(self._store.pool, read, (position, last, EVENTS_A_STATEMENT)):
+            redacted += await self._redact([_Recorded(*row) for row in rows], write)
+            position = rows[-1][0]
+            on_progress(position, last)
+        return redacted
+
+    async def _redact(self, events: Sequence[_Recorded], write: LiteralString) -> int:
         suspects = [event for event in events if self._is_suspect(event)]
         if not suspects:
             return 0
@@ -91,7 +122,7 @@ class Redaction:
         ]
         if not changed:
             return 0
-        rows = await fetch(self._store.pool, _REDACT, (_encoder.encode(changed).decode(),))
+        rows = await fetch(self._store.pool, write, (_encoder.encode(changed).decode(),))
         return int(rows[0][0])
 
     def _is_suspect(self, event: _Recorded) -> bool:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from app.eventstore.port import Append
 from app.kernel.cipher import SealedValue
+from app.kernel.errors import Erased
 from app.kernel.event import NewEvent
 from app.kernel.sensitive import SensitiveFields, marked_fields
 from app.security.ciphers.data_key import DataKey
@@ -47,7 +48,7 @@ class Sealing:
         return [self._sealed_append(append, keys) for append in appends]
 
     async def command(self, customer_id: str | None, command: C) -> C:
-        """See `CommandSealing.command`; raises `StoreUnavailable`."""
+        """See `CommandSealing.command`; raises `Erased` and `StoreUnavailable`."""
         marked = marked_fields(type(command))
         if not marked or customer_id is None:
             return command
@@ -55,6 +56,8 @@ class Sealing:
         if not any(is_whole or self._is_suspect(before[name]) for name, is_whole in marked):
             return command
         key = (await self._keys.of_all([customer_id]))[customer_id]
+        if key is None:
+            raise Erased
         after = {
             name: _whole(name, before[name], key) if is_whole else self._by_name(before[name], key)
             for name, is_whole in marked
@@ -86,10 +89,10 @@ class Sealing:
         return _decoder.decode(json)
 
 
-def _whole(name: str, value: object, key: DataKey | None) -> SealedValue | None:
+def _whole(name: str, value: object, key: DataKey) -> SealedValue | None:
     if value is None or isinstance(value, SealedValue):
         return value
-    return SealedValue(key.seal(name, _encoder.encode(value))) if key else None
+    return SealedValue(key.seal(name, _encoder.encode(value)))
 
 
 def sealer(key: DataKey | None) -> Any:

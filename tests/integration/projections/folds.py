@@ -63,6 +63,36 @@ def fold_visits(log: Iterable[RecordedEvent]) -> list[tuple[Any, ...]]:
     ]
 
 
+def fold_inbox(log: Iterable[RecordedEvent]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Position, text, when it was requested and when it was read, by customer and message."""
+    inbox: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for event in log:
+        message_id = event.stream.removeprefix("message-")
+        if message_id == event.stream:
+            continue
+        key, when = (event.customer_id, message_id), event.occurred_at
+        if event.type == "message.requested" and key not in inbox:
+            text = msgspec.json.decode(event.data)["text"]
+            inbox[key] = (event.position, text, when, None)
+        elif event.type == "message.read" and key in inbox and inbox[key][-1] is None:
+            inbox[key] = (*inbox[key][:-1], when)
+    return inbox
+
+
+def fold_offers(log: Iterable[RecordedEvent]) -> dict[tuple[str, str], int]:
+    """The position of each open offer, by driver and ride."""
+    offers: dict[tuple[str, str], int] = {}
+    for event in log:
+        if event.stream.startswith("ride-"):
+            ride_id, data = event.stream.removeprefix("ride-"), msgspec.json.decode(event.data)
+            closed = [data["driver_id"]] if event.type == "ride.offer_declined" else []
+            for driver_id in (*closed, *data.get("closed_for", ())):
+                offers.pop((driver_id, ride_id), None)
+            for driver_id in data.get("driver_ids", ()):
+                offers[driver_id, ride_id] = event.position
+    return offers
+
+
 class CustomersFold:
     """Profiles, traits, consents and identities, each keyed as its table is."""
 
@@ -85,6 +115,8 @@ class CustomersFold:
             profile["events"] += 1
             profile["first"] = min(profile["first"] or when, when)
             profile["last"] = max(profile["last"] or when, when)
+            return
+        if not event.stream.startswith("customer-"):
             return
         profile["version"] = event.version
         data = msgspec.json.decode(event.data)

@@ -12,8 +12,18 @@ from app.modules.customers.events import (
     IdentityLinked,
     IdentityUnlinked,
 )
+from app.modules.messages.events import MessageRead, MessageRequested
 from app.modules.operations.events import ReshardRequested, RetryRequested
-from tests.integration.projections.stage import Happening, act, of_customer, sent
+from app.modules.rides.events import Failure, OfferDeclined, OfferFailed, RideClaimed, RideOffered
+from tests.integration.projections.stage import (
+    NOON,
+    Happening,
+    act,
+    of_customer,
+    of_message,
+    of_ride,
+    sent,
+)
 
 # Some close together, so that what happens on a day, or in one visit, is often more than one thing.
 minutes = st.integers(-5000, 5000) | st.integers(-20, 20).map(lambda number: number * 10)
@@ -44,20 +54,53 @@ customers_events = st.one_of(
 sent_events: st.SearchStrategy[Happening] = st.builds(
     sent, senders, st.sampled_from(["Order Placed", "customer", "a.b"]), minutes=minutes
 )
+# Requested twice, read before or never requested: more than the decider would ever let happen.
+of_messages: st.SearchStrategy[Happening] = st.builds(
+    of_message,
+    st.sampled_from(["m1", "m2"]),
+    st.builds(MessageRequested, st.just("news"), st.sampled_from(["Hello", "Hallo"]))
+    | st.just(MessageRead()),
+    customer_id=customer_ids,
+    minutes=minutes,
+)
+requests: st.SearchStrategy[Happening] = st.builds(
+    of_message, st.just("m0"), st.just(MessageRequested("news", "Hello"))
+)
 acts: st.SearchStrategy[Happening] = st.builds(
     act,
     st.builds(RetryRequested, st.sampled_from(["timeline", "visits"]), st.none() | customer_ids)
     | st.builds(ReshardRequested, st.just("timeline"), st.integers(1, 64)),
     st.sampled_from(["cli:ann", "key:3kTMd1AqzX0b"]),
 )
+driver_ids = st.sampled_from(["dina", "emil", "faye"])
+drivers = st.lists(driver_ids, min_size=1, max_size=3, unique=True).map(tuple)
+rounds = st.integers(1, 3)
+offers = st.builds(
+    of_ride, st.just("ann"), st.builds(RideOffered, rounds, drivers, st.just(NOON), st.just("here"))
+)
+rides_events = offers | st.builds(
+    of_ride,
+    st.just("ann"),
+    st.one_of(
+        st.builds(OfferDeclined, rounds, driver_ids),
+        st.builds(OfferFailed, rounds, st.just(Failure.EXPIRED), drivers),
+        st.builds(RideClaimed, rounds, driver_ids, drivers),
+    ),
+)
 happening: st.SearchStrategy[Happening] = st.one_of(
-    st.builds(of_customer, customer_ids, customers_events, minutes=minutes), sent_events, acts
+    st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
+    sent_events,
+    of_messages,
+    acts,
+    rides_events,
 )
 # Long enough that one thing changes several times within a batch; none leaves a read model empty.
 histories = st.builds(
-    lambda *first, others: [*first, *others],
+    lambda *first, others, offer: [*first, *others, offer],
     sent_events,
     acts,
+    requests,
     others=st.lists(happening, min_size=30, max_size=60),
+    offer=offers,
 )
 batch_sizes = st.sampled_from([1, 7, 1000])

@@ -24,7 +24,7 @@ from app.kernel.event import Event, EventCatalogue, NewEvent
 from app.kernel.ids import new_event_id
 from app.modules.operations.events import ProjectionAct
 from projections.as_of import PastModels, past_pool
-from projections.generations import make_first
+from projections.generations import make_first, scratch_generation
 from projections.projection import Generation, Projection
 from projections.projector import Projector
 from projections.reading import QUERY_SETTINGS, ReadModels
@@ -59,7 +59,14 @@ def sent(
 
 def of_customer(customer_id: str, event: Event, *, minutes: float = 0) -> Happening:
     """An event of the customers' module."""
-    return f"customer-{customer_id}", NewEvent(
+    return of(f"customer-{customer_id}", event, customer_id=customer_id, minutes=minutes)
+
+
+def of(
+    stream: str, event: Event, *, customer_id: str | None = None, minutes: float = 0
+) -> Happening:
+    """An event of a module; it happened so many minutes after noon."""
+    return stream, NewEvent(
         event_id=new_event_id(),
         type=event.tag,
         data=Raw(msgspec.json.encode(event)),
@@ -68,6 +75,20 @@ def of_customer(customer_id: str, event: Event, *, minutes: float = 0) -> Happen
         customer_id=customer_id,
         occurred_at=NOON + timedelta(minutes=minutes),
     )
+
+
+def of_message(
+    message_id: str, event: Event, *, customer_id: str = "ann", minutes: float = 0
+) -> Happening:
+    """An event of a message to a customer."""
+    _, recorded = of_customer(customer_id, event, minutes=minutes)
+    return f"message-{message_id}", recorded
+
+
+def of_ride(customer_id: str, event: Event, *, ride_id: str = "7") -> Happening:
+    """An event of a customer's ride."""
+    _, made = of_customer(customer_id, event)
+    return f"ride-{ride_id}", made
 
 
 def act(event: ProjectionAct, actor: str = "cli:ann") -> Happening:
@@ -79,6 +100,21 @@ def act(event: ProjectionAct, actor: str = "cli:ann") -> Happening:
         metadata=Raw(msgspec.json.encode({"actor": actor, "request_id": "r-1"})),
         schema_version=event.schema_version,
     )
+
+
+@dataclass
+class Given:
+    """A projection that events have been applied to, in batches of various sizes."""
+
+    stage: "Stage"
+    generations: Sequence[Generation[Any]]
+
+    async def then(self, query: str, *rows: tuple[Any, ...]) -> None:
+        """The query answers these rows, however the events were cut; it names tables in braces."""
+        for generation in self.generations:
+            suffix = f"_g{generation.number}"
+            tables = {name.removesuffix(suffix): name for name in generation.table_names}
+            assert await self.stage.fetch(query.format_map(tables)) == list(rows)
 
 
 @dataclass
@@ -110,6 +146,17 @@ class Stage:
         """The first generations."""
         async with await self.log.connect() as connection:
             await make_first(connection, projections or PROJECTIONS)
+
+    async def given(self, projection: Projection[Any], *happenings: Happening) -> Given:
+        """Record the events, and apply all that is recorded in batches of one, two and all."""
+        await self.record(*happenings)
+        generations = []
+        for max_batch_events in (1, 2, 1000):
+            async with await self.log.connect() as connection:
+                generation = await scratch_generation(connection, projection)
+            await self.apply(generation, max_batch_events=max_batch_events)
+            generations.append(generation)
+        return Given(self, generations)
 
     async def apply(self, generation: Generation[Any], *, max_batch_events: int = 1000) -> None:
         """Bring a generation to the end of the log, in batches."""

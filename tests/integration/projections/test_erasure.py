@@ -14,7 +14,7 @@ import pytest
 from app.catalogue import CATALOGUE
 from app.eventstore.database import Connection
 from app.kernel.errors import Erased, NotFound
-from app.kernel.event import RecordedEvent
+from app.kernel.event import Metadata, RecordedEvent
 from app.modules.customers.events import (
     ConsentRecorded,
     CustomerRegistered,
@@ -28,7 +28,7 @@ from projections.customers.search import ByIdentity, ByIdPrefix, ByTrait, Search
 from projections.registry import PROJECTIONS
 from projections.timeline.queries import TimelineEntry, Timelines
 from projections.verification import verify
-from tests.integration.erasing import STEPS, KeyTable, erase
+from tests.integration.erasing import STEPS, KeyTable, erase, erasures_of
 from tests.integration.projections.stage import Stage, of_customer, sent
 from tests.integration.projections.visitors import identities_of, known_visitor
 
@@ -172,6 +172,31 @@ async def test_an_erased_visitor_can_be_linked_to_nobody(stage: Stage, ann: UUID
     with pytest.raises(Erased):
         await known_visitor(stage, "v1")
     assert await known_visitor(stage, "v2")
+
+
+async def test_a_link_that_comes_behind_an_erasure_leaves_no_look_up(
+    stage: Stage, ann: UUID
+) -> None:
+    await erase(stage.store, "ann")
+    with pytest.raises(Erased):
+        await identities_of(stage).find_or_create("email", "ann@example.org", of="ann")
+    assert await stage.fetch("SELECT * FROM identities") == []
+    assert await identities_of(stage).find_or_create("email", "ann@example.org", of="ben")
+
+
+async def test_who_was_erased_while_the_erasure_was_planned_has_the_same_receipt(
+    stage: Stage, ann: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erasures, other = erasures_of(stage.store, KeyTable()), list[Receipt]()
+    plan = erasures._plan
+
+    async def plan_late(customer_id: str) -> Any:
+        if not other:
+            other.append(await erase(stage.store, customer_id))
+        return await plan(customer_id)
+
+    monkeypatch.setattr(erasures, "_plan", plan_late)
+    assert await erasures.erase("ann", Metadata(actor="late")) == other[0]
 
 
 async def test_nothing_more_is_recorded_of_the_customer_and_its_visitors(

@@ -9,14 +9,16 @@ from msgspec import Raw
 
 from app.catalogue import CATALOGUE
 from app.eventstore.codec import Codec
+from app.eventstore.port import Append, StreamAppend
 from app.kernel.errors import NotFound
 from app.kernel.event import Metadata
 from app.modules.customers.events import CustomerRegistered, IdentityLinked
+from app.modules.interactions.quarantine import Misfit, StoredQuarantine
 from projections.customers.queries import Customers
 from projections.export.lines import PAGE_EVENTS, Exports, Reveal, as_it_is
 from projections.timeline.queries import Timelines
 from tests.integration.conftest import on_one_server
-from tests.integration.projections.stage import Stage, of_customer, sent
+from tests.integration.projections.stage import Happening, Stage, of_customer, sent
 from tests.integration.projections.visitors import known_visitor
 
 pytestmark = [pytest.mark.anyio, on_one_server]
@@ -24,7 +26,10 @@ pytestmark = [pytest.mark.anyio, on_one_server]
 
 async def export(stage: Stage, customer_id: str, reveal: Reveal = as_it_is) -> list[Any]:
     customers, timelines = Customers(stage.models), Timelines(stage.models, CATALOGUE)
-    exports = Exports(stage.store, Codec(CATALOGUE), customers, timelines, reveal)
+    quarantine = StoredQuarantine(stage.store.pool)
+    exports = Exports(
+        stage.store, Codec(CATALOGUE), customers, timelines, quarantine, reveal=reveal
+    )
     lines = await exports.of(customer_id, Metadata(actor="test"))
     return [msgspec.json.decode(line) async for line in lines]
 
@@ -48,7 +53,41 @@ async def test_it_has_the_profile_all_events_of_all_ids_in_order_and_an_end(stag
     positions = [line["event"]["position"] for line in events]
     assert positions == [n for n in range(1, 2 * PAGE_EVENTS + 5) if n != PAGE_EVENTS + 3]
     assert {line["event"]["customer_id"] for line in events} == {"ann", "~v1"}
-    assert last == {"complete": {"events": len(events), "position": 2 * PAGE_EVENTS + 4}}
+    assert first["visitors"] == ["~v1"]
+    counts = {"events": len(events), "quarantined": 0, "exports": 0}
+    assert last == {"complete": {**counts, "position": 2 * PAGE_EVENTS + 4}}
+
+
+async def test_it_has_what_is_quarantined_decrypted_and_who_was_given_it_before(
+    stage: Stage,
+) -> None:
+    async def reveal(values: Sequence[tuple[str | None, Raw]]) -> Sequence[Raw]:
+        return [Raw(bytes(data).replace(b"sealed", b"plain")) for _, data in values]
+
+    visitor = await known_visitor(stage, "v1")
+    await stage.record(sent("ann"), of_customer("ann", IdentityLinked(visitor, "anonymous")))
+    await quarantine(stage, *(sent(who, of="sealed") for who in ("ann", "ben", "~v1", "carl")))
+    await stage.make_first()
+    async with stage.projecting():
+        await export(stage, "ann")
+        *_, of_ann, of_visitor, before, last = await export(stage, "ann", reveal)
+        of_carl = await export(stage, "carl")
+
+    kept = [line["quarantined"] for line in (of_ann, of_visitor)]
+    assert [(each["customer_id"], each["data"]) for each in kept] == [
+        ("ann", {"of": "plain"}),
+        ("~v1", {"of": "plain"}),
+    ]
+    assert before["export"]["metadata"] == {"actor": "test"}
+    assert last == {"complete": {"events": 2, "quarantined": 2, "exports": 1, "position": 3}}
+    assert [of_carl[0]["profile"], of_carl[-1]["complete"]["quarantined"]] == [None, 1]
+
+
+async def quarantine(stage: Stage, *happenings: Happening) -> None:
+    misfits = [
+        Misfit(Append((StreamAppend(stream, (event,)),)), ()) for stream, event in happenings
+    ]
+    await StoredQuarantine(stage.store.pool).keep(misfits)
 
 
 async def test_it_is_recorded_who_asked_for_it_on_nobodys_timeline(stage: Stage) -> None:

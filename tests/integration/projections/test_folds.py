@@ -16,6 +16,8 @@ from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
 from projections.customers import CUSTOMERS
 from projections.generations import kept_up_to_date
+from projections.inbox import INBOX
+from projections.offers import OFFERS
 from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
@@ -26,6 +28,8 @@ from tests.integration.projections.folds import (
     CustomersFold,
     fold_activity_counts,
     fold_audit,
+    fold_inbox,
+    fold_offers,
     fold_timeline,
     fold_visits,
 )
@@ -67,6 +71,8 @@ def test_a_read_model_is_the_fold_of_the_log(
         await check_customers(stage, log)
         assert await activity_counts(stage) == fold_activity_counts(log)
         assert await visits(stage) == fold_visits(log)
+        assert await inbox(stage) == fold_inbox(log)
+        assert await offers(stage) == fold_offers(log)
         assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
@@ -122,11 +128,24 @@ async def activity_counts(stage: Stage) -> dict[tuple[Any, ...], int]:
     return {row[:3]: row[3] for row in rows}
 
 
+async def offers(stage: Stage) -> dict[tuple[Any, ...], int]:
+    rows = await stage.fetch("SELECT driver_id, ride_id, position FROM offers_g1")
+    return {row[:2]: row[2] for row in rows}
+
+
 async def visits(stage: Stage) -> list[tuple[Any, ...]]:
     return await stage.fetch(
         "SELECT customer_id, started_at, ended_at, first_position, last_position, events, entry,"
         " exit FROM visits_g1 ORDER BY customer_id, started_at"
     )
+
+
+async def inbox(stage: Stage) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    rows = await stage.fetch(
+        "SELECT customer_id, message_id, position, data ->> 'text', requested_at, read_at"
+        " FROM inbox_g1"
+    )
+    return {row[:2]: row[2:] for row in rows}
 
 
 async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
@@ -149,4 +168,4 @@ async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
 
 
 def test_the_projections_are_those_that_are_tested_here() -> None:
-    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, AUDIT)
+    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, INBOX, OFFERS, AUDIT)

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from app.eventstore.database import Database
 from app.eventstore.postgres import PostgresEventStore
 from tests.integration.conftest import on_one_server
+from tests.integration.erasing import erase
 from tests.integration.quarantine.worker import NUMBER, Worker, numbers, paid, worker_of
 from tests.unit.http.asking import ask
 
 pytestmark = [pytest.mark.anyio, on_one_server]
+
+BEN = {"customer_id": "ben"}
 
 
 async def test_what_does_not_fit_is_quarantined_whole_and_what_fits_is_recorded(
@@ -195,3 +198,40 @@ async def test_what_fits_is_recorded_and_what_does_not_is_quarantined_exactly_on
         asyncio.run_coroutine_threadsafe(check(sent, repeats), loop).result(60)
 
     await asyncio.to_thread(each)
+
+
+async def test_what_is_sent_while_its_customer_is_erased_is_not_kept_behind_it(
+    worker: Worker, database: Database
+) -> None:
+    await worker.declare(NUMBER)
+    async with await database.connect() as eraser:
+        async with eraser.transaction():
+            await eraser.execute("SELECT pg_advisory_xact_lock(quarantine_lock_key())")
+            await eraser.execute("INSERT INTO tombstones VALUES ('ann', clock_now())")
+            sending = asyncio.create_task(worker.send([paid("x"), {**paid("y"), **BEN}]))
+            await waiting_for_a_lock(database)
+        outcomes = (await sending).json()
+    assert [outcome["outcome"] for outcome in outcomes] == ["rejected", "quarantined"]
+    assert [kept["customer_id"] for kept in await worker.quarantined()] == ["ben"]
+
+
+async def waiting_for_a_lock(database: Database) -> None:
+    statement = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    async with await database.connect() as connection, asyncio.timeout(20):
+        while await (await connection.execute(statement)).fetchall() == [(0,)]:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_has_nothing_but_quarantined_events_can_be_erased(
+    worker: Worker, database: Database
+) -> None:
+    await worker.declare(NUMBER)
+    await worker.send([paid("x"), {**paid("y"), **BEN}])
+    async with await database.connect() as connection:
+        await connection.execute("CREATE TABLE test_keys (customer_id text)")
+    await erase(worker.store, "ann")
+    assert [kept["customer_id"] for kept in await worker.quarantined()] == ["ben"]
+    assert (await worker.send(paid("x"))).status == 410

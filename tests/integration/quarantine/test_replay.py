@@ -6,16 +6,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from app.catalogue import CATALOGUE
 from app.eventstore.codec import Codec
-from app.eventstore.port import Append, Appended
+from app.eventstore.port import Append, Appended, StreamAppend
 from app.eventstore.postgres import PostgresEventStore
 from app.kernel.errors import StoreUnavailable
 from app.kernel.event import Metadata
 from app.modules.interactions.replay import Replay
 from tests.integration.conftest import on_one_server
 from tests.integration.quarantine.worker import NUMBER, Worker, numbers, paid
+from tests.unit.http.asking import post
 
 pytestmark = [pytest.mark.anyio, on_one_server]
 
@@ -144,3 +146,26 @@ async def test_a_replay_of_very_many_goes_on_where_it_stopped(
     assert (first["recorded"], first["kept"]) == (0, 400)
     second = await worker.replayed(cursor=first["next_cursor"])
     assert (second["recorded"], second["next_cursor"]) == (50, None)
+    another = msgspec.json.encode({"cursor": first["next_cursor"], "type": "Paid"})
+    for unfit in (another, b'{"cursor": "200"}'):
+        refused = await post(worker.app, "/v1/quarantine/replay", unfit)
+        assert (refused.status, refused.json()["field"]) == (400, "cursor")
+
+
+async def test_what_is_sensitive_by_now_is_sealed_before_a_replay_records_it(
+    worker: Worker,
+) -> None:
+    async def seal(appends: Sequence[Append]) -> Sequence[Append]:
+        return [replace(append, streams=tuple(map(sealed, append.streams))) for append in appends]
+
+    def sealed(part: StreamAppend) -> StreamAppend:
+        [event] = part.events
+        return replace(part, events=(replace(event, data=msgspec.Raw(b'{"n":"sealed"}')),))
+
+    await worker.declare(NUMBER)
+    await worker.send(paid("plain"))
+    await worker.declare(None)
+    codec = Codec(CATALOGUE)
+    replay = Replay(worker.store, worker.quarantine, worker.event_types, codec, seal=seal)
+    await replay.run(None, after=0, metadata=Metadata())
+    assert numbers(await worker.recorded()) == ["sealed"]

@@ -12,6 +12,7 @@ from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore
 from app.http.asgi import App
 from app.kernel.clock import system_clock
+from app.kernel.cursors import Cursors
 from app.kernel.event import RecordedEvent
 from app.modules.event_types.declared import EventTypes
 from app.modules.event_types.routes import event_type_routes
@@ -70,7 +71,7 @@ def worker_of(store: PostgresEventStore) -> Worker:
     app = app_of(
         *event_routes(endpoint),
         *event_type_routes(commands, event_types, CATALOGUE),
-        *quarantine_routes(quarantine, replay, AsStored()),
+        *quarantine_routes(quarantine, replay, AsStored(), Cursors(SECRET)),
         direct_routes={("POST", "/v1/events"): endpoint},
     )
     return Worker(store, event_types, quarantine, replay, app)

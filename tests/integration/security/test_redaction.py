@@ -16,6 +16,7 @@ from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.seeing import seen
 from app.kernel.event import Metadata, RecordedEvent
 from app.kernel.sensitive import SensitiveFields
+from app.modules.interactions.quarantine import Misfit, StoredQuarantine
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.disclosure import Disclosure
 from app.security.ciphers.master_key import MasterKeys
@@ -92,6 +93,34 @@ async def test_a_redaction_again_finds_nothing_left(
         await record(store)
         await record(store, customer_id=None)  # nobody's: there is no key to seal it with
         assert await redaction.run(OPERATOR, ignore) == 3
+        assert await redaction.run(OPERATOR, ignore) == 0
+
+
+async def test_what_is_quarantined_is_sealed_too(database: Database) -> None:
+    async with redacting(database) as (store, redaction):
+        quarantine = StoredQuarantine(store.pool)
+        for event_type, data in PAST[:2]:
+            event = an_event(type=event_type, data=msgspec.json.encode(data), customer_id="ann")
+            await quarantine.keep([Misfit(Append((StreamAppend("activity-ann", (event,)),)), ())])
+        assert await redaction.run(OPERATOR, ignore) == 1
+        kept = await quarantine.page(None, after=0, limit=10)
+        assert b"canary" not in msgspec.json.encode(kept)
+        view = Disclosure(redaction._keys).to(ANYBODY)
+        seen = await view([(event.customer_id, event.data) for event in kept])
+        assert [msgspec.json.decode(data) for data in seen] == [data for _, data in PAST[:2]]
+        assert await redaction.run(OPERATOR, ignore) == 0
+
+
+async def test_what_is_left_of_the_erased_is_sealed_for_nobody_to_open(database: Database) -> None:
+    async with redacting(database) as (store, redaction):
+        await record(store)
+        await redaction._keys.destroy("ann")
+        assert await redaction.run(OPERATOR, ignore) == 3
+        after = await store.read_log(after=0, limit=len(PAST))
+        assert b"canary" not in msgspec.json.encode(after)
+        view = Disclosure(redaction._keys).to(ANYBODY)
+        first, *_ = data_of(await seen(after, view))
+        assert first == {"email": None, "n": 1, "price": 1.10}
         assert await redaction.run(OPERATOR, ignore) == 0
 
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from app.http.access import PUBLIC
 from app.http.app import create_app
 from app.http.asgi import App, Message, Scope
+from app.http.limits import Allowance
 from app.http.metrics import Metrics
 from tests.fixtures.access import OpenGate
 
@@ -29,6 +30,16 @@ class Answer:
         assert problem["status"] == self.status
         assert problem["request_id"] == self.headers["x-request-id"]
         return str(problem["type"]).removeprefix("urn:tidings:problem:")
+
+
+class Only:
+    """Everybody has the same allowance."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+
+    def allowance_of(self, _owner: str) -> Allowance:
+        return self._allowance
 
 
 def scope_of(method: str = "GET", target: str = "/", **headers: str) -> Scope:

@@ -10,20 +10,10 @@ from litestar import Request, get, post
 
 from app.http.access import requires
 from app.http.limits import Allowance, Bucket, RateLimited, take_events
-from tests.unit.http.asking import app_of, ask
+from tests.unit.http.asking import Only, app_of, ask
 from tests.unit.http.asking import post as send
 
 pytestmark = pytest.mark.anyio
-
-
-class Only:
-    """Everybody has the same allowance."""
-
-    def __init__(self, allowance: Allowance) -> None:
-        self._allowance = allowance
-
-    def allowance_of(self, _owner: str) -> Allowance:
-        return self._allowance
 
 
 @get("/v1/events", opt=requires("events:read"))
@@ -102,3 +92,12 @@ def test_a_batch_larger_than_the_limit_gets_through_and_the_next_one_waits() -> 
     with pytest.raises(RateLimited) as refused:
         allowance.take_events(1)
     assert 98 <= refused.value.retry_after_s <= 100
+
+
+def test_what_is_owed_is_made_good_before_more_is_given() -> None:
+    allowance = Allowance(0, 10)
+    allowance.take_events(1)
+    allowance.owe_events(100)
+    with pytest.raises(RateLimited) as refused:
+        allowance.take_events(1)
+    assert refused.value.retry_after_s >= 9

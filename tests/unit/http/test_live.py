@@ -17,12 +17,13 @@ from app.http import live
 from app.http.access import Unauthenticated, requires
 from app.http.asgi import AnyScope, Message
 from app.http.context import open_context
+from app.http.limits import Allowance
 from app.http.live import LiveEvent, LiveStream, Subscription
 from app.http.server import Server
 from app.kernel.errors import StoreUnavailable, TidingsError
 from app.kernel.principal import Principal
 from tests.fixtures.access import ANYBODY
-from tests.unit.http.asking import app_of, ask, scope_of
+from tests.unit.http.asking import Only, app_of, ask, scope_of
 
 pytestmark = pytest.mark.anyio
 
@@ -231,6 +232,24 @@ async def test_a_stream_goes_on_while_nobody_can_say_whether_its_client_may_list
 
     assert not task.done()
     assert [log["log_level"] for log in logs] == ["warning"], "once, however long it lasts"
+    client.gone.set()
+    await ended(task)
+
+
+@pytest.mark.usefixtures("often_checked")
+async def test_checking_a_stream_takes_nothing_of_its_owners_limit() -> None:
+    client, door = Client(), Doorkeeper()
+    allowance = Allowance(1, 0)
+    app = app_of(listen_for_ever, gate=door, limits=Only(allowance))
+    task = asyncio.ensure_future(app(scope_of(target="/live/anna"), client.receive, client.send))
+    await client.until("retry")
+
+    with capture_logs() as logs:
+        await door.until_asked(5)
+
+    assert allowance.requests is not None
+    assert allowance.requests.asked == 1
+    assert logs == []
     client.gone.set()
     await ended(task)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from litestar import Request, get, post
+from structlog.testing import capture_logs
 
 from app.http import context, load
 from app.http.asgi import Message
@@ -82,6 +83,28 @@ async def test_too_many_requests_at_once_are_refused_but_health_is_told(
     free.set()
     assert [(await task).status for task in waiting] == [200, 200]
     assert (await ask(app, "GET", "/v1/wait")).status == 200
+
+
+async def test_while_too_much_waits_to_be_recorded_only_reads_are_answered() -> None:
+    @get("/v1/slow")
+    async def look() -> str:
+        return "here"
+
+    app = app_of(read_body, look, load=Load(is_backed_up=lambda: True))
+
+    async def receive() -> Message:
+        raise AssertionError("it was read")
+
+    answered: list[Message] = []
+
+    async def take(message: Message) -> None:
+        answered.append(message)
+
+    with capture_logs() as logs:
+        await app(scope_of("POST", "/v1/slow"), receive, take)
+    assert answered[0]["status"] == 503
+    assert {log["log_level"] for log in logs} <= {"debug"}
+    assert (await ask(app, "GET", "/v1/slow")).status == 200
 
 
 def test_an_owner_has_so_many_streams_and_everybody_together_so_many(

@@ -6,15 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.cli.serve import server_config
 from app.http.asgi import App, Receive, Scope, Send, respond
 from app.http.one_write import OneWrite
-from app.http.server import Server
-from app.supervisor import listen
+from tests.unit.http.serving import serving
 
 pytestmark = pytest.mark.anyio
 
-DEADLINE_S = 30
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
 CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -116,15 +113,8 @@ async def connected(
     served: App,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to the app, served as ``tidings serve`` serves it."""
-    (listening,) = listen("127.0.0.1", 0, 1)
-    server = Server(server_config(served), closing=asyncio.Event())
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            reader, writer = await asyncio.open_connection(*listening.getsockname())
-            yield reader, writer
-            writer.close()
-            await writer.wait_closed()
-    finally:
-        server.should_exit = True
-        await serving
+    async with serving(served) as place:
+        reader, writer = await asyncio.open_connection(*place)
+        yield reader, writer
+        writer.close()
+        await writer.wait_closed()

@@ -54,7 +54,15 @@ def test_a_token_speaks_for_its_customer_until_it_ends() -> None:
 
 
 def test_a_token_may_do_nothing_that_its_maker_may_not() -> None:
-    own = {"customers:read", "customers:write", "timeline:read", "pii:read"}
+    own = {
+        "accounts:write",
+        "customers:read",
+        "customers:write",
+        "messages:read",
+        "messages:write",
+        "pii:read",
+        "timeline:read",
+    }
     for scopes, given in (
         ({"customers:write"}, {"customers:write"}),
         ({"customers:write", "pii:read", "keys:admin"}, {"customers:write", "pii:read"}),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.kernel.cursors import SIGNATURE_BYTES, Cursors
 from app.kernel.errors import InvalidInput
-from projections.paging import SIGNATURE_BYTES, Cursors
 
 CURSORS = Cursors(b"the store's secret")
 

@@ -1,0 +1,1 @@
+"""Questions of customers: asked, acknowledged, answered, and resolved in time."""

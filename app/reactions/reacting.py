@@ -1,0 +1,76 @@
+"""The next stretch of the log, and what follows from it."""
+
+from uuid import UUID
+
+import structlog
+
+from app.eventstore.batch import Claim
+from app.eventstore.checkpoints import note_error
+from app.eventstore.database import Connection
+from app.eventstore.postgres import recorded_event
+from app.reactions.alone import Alone
+from app.reactions.commit import LostRace, Outcome, commit
+from app.reactions.decisions import Deciding
+from app.reactions.plan import Policies
+
+MAX_RACES = 10
+"""That are lost before others get a turn; with each, half as much is tried."""
+
+# Events that services send have types of their own choice: those are none of ours.
+_BATCH = """
+SELECT position, event_id, stream, version, type, schema_version, customer_id, data::text,
+    metadata::text, occurred_at, recorded_at
+FROM batch
+WHERE type = ANY (%(types)s) AND NOT starts_with(stream, 'activity-')
+ORDER BY position
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+class Reacting:
+    """A step of the reactor, for `app.eventstore.consumer.Consumer`."""
+
+    def __init__(self, claim: Claim, policies: Policies, deciding: Deciding) -> None:
+        """Take the checkpoint's claim, what is to follow, and what decides on it."""
+        self._claim = claim
+        self._policies = policies
+        self._deciding = deciding
+        self._alone = Alone(f"{claim.checkpoint.consumer} {claim.checkpoint.shard}")
+        self._waits_before: int | None = None
+
+    async def __call__(self, connection: Connection, max_events: int) -> bool | None:
+        """React to at most so many events; whether there are more. None: others do."""
+        if not await self._alone.holds(connection):
+            return None
+        done: set[UUID] = set()
+        for lost_races in range(MAX_RACES):
+            span, rows = await self._claim.look(
+                connection,
+                _BATCH,
+                {"types": self._policies.types},
+                max_events=max(max_events >> lost_races, 1),
+            )
+            if span is None:
+                return False
+            if span.unknown is not None and span.upto == span.after:
+                await self._wait_before(connection, span.unknown)
+                return False
+            outcome = Outcome()
+            if rows:
+                plan = self._policies.plan(map(recorded_event, rows))
+                outcome = await self._deciding.outcome(plan, done)
+            try:
+                await commit(connection, outcome, checkpoint=self._claim.checkpoint, span=span)
+            except LostRace as lost:
+                done.update(lost.done)
+            else:
+                return span.upto < span.head
+        return True
+
+    async def _wait_before(self, connection: Connection, unknown: int) -> None:
+        if self._waits_before != unknown:
+            message = f"the event at position {unknown} is newer than this code, which waits"
+            _log.error("reactor_waits", error=message)
+            await note_error(connection, self._claim.checkpoint, message)
+            self._waits_before = unknown

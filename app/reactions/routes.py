@@ -1,0 +1,52 @@
+"""``GET /v1/timers``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery, QueryParameter
+from msgspec import Struct
+from psycopg_pool import AsyncConnectionPool
+
+from app.eventstore.database import Connection
+from app.http.access import requires
+from app.kernel.cursors import Cursors
+from app.kernel.policy import MAX_TIMER_KEY_CHARACTERS
+from app.reactions.waiting import MAX_PAGE_TIMERS, Timer, waiting_timers
+
+Prefix = Annotated[
+    str,
+    QueryParameter(
+        max_length=MAX_TIMER_KEY_CHARACTERS, description="Of the key: `payment-timeout:`."
+    ),
+]
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=MAX_PAGE_TIMERS, description="How many timers at the most.")
+]
+
+
+class TimerPage(Struct, frozen=True):
+    """Some timers, and where to go on."""
+
+    items: Sequence[Timer]
+    next_cursor: str | None
+
+
+def timer_routes(pool: AsyncConnectionPool[Connection], cursors: Cursors) -> list[HTTPRouteHandler]:
+    """The routes of timers."""
+
+    @get("/v1/timers", opt=requires("timers:read"), tags=["Reactions"], summary="List timers")
+    async def list_timers(
+        prefix: Prefix = "", cursor: FromQuery[str | None] = None, limit: Limit = 100
+    ) -> TimerPage:
+        """The commands that wait for their time, those that are due first."""
+        query = ("timers", prefix)
+        after = cursors.decode(cursor, tuple[datetime, str], *query) if cursor else None
+        timers = await waiting_timers(pool, prefix, after=after, limit=limit)
+        more = len(timers) == limit
+        place = (timers[-1].next_try_at, timers[-1].key) if more else None
+        return TimerPage(timers, cursors.encode(place, *query) if place else None)
+
+    return [list_timers]

@@ -1,0 +1,74 @@
+"""Carts over HTTP: from a visitor's to what is checked out, and the page's walk-through."""
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.acceptance.newcomer import Newcomer
+from tests.fixtures.access import KEY
+from tests.fixtures.api import Api
+from tests.fixtures.markdown import DOCS
+from tests.fixtures.tidings_up import TidingsUp
+
+pytestmark = pytest.mark.anyio
+
+TIMES = 10
+SHOES = {"sku": "shoes", "quantity": 1, "unit_price": 8900, "currency": "EUR"}
+AFTER_REACTIONS = "### The visitor signs in"
+"""From this heading on, the page needs the reactor."""
+
+
+async def test_a_cart_is_filled_and_checked_out_once_however_many_try_at_once(api: Api) -> None:
+    cart, customer_id = f"/v1/carts/{uuid4()}", f"customer-of-{uuid4()}"
+    assert (await api.post(f"{cart}/open", {"customer_id": customer_id})).status == 200
+    for command, body in (("add-item", SHOES), ("check-out", {})):
+        answers = await asyncio.gather(*(api.post(f"{cart}/{command}", body) for _ in range(TIMES)))
+        assert {answer.status for answer in answers} == {200}
+        assert sum(len(answer.json()["events"]) for answer in answers) == 1
+        position = max(answer.json()["position"] for answer in answers)
+    refused = await api.post(f"{cart}/add-item", SHOES | {"sku": "hat"})
+    assert (refused.status, refused.code) == (409, "cart-closed")
+    timeline = await api.read(f"/v1/customers/{customer_id}/timeline?min_position={position}")
+    assert [(entry["title"], entry["kind"]) for entry in timeline["items"]] == [
+        ("Checked out the cart", "cart"),
+        ("Put 1 of shoes into the cart", "cart"),
+        ("Opened a cart", "cart"),
+    ]
+
+
+async def test_a_visitors_two_carts_know_the_identity_that_a_link_names(api: Api) -> None:
+    visitor, customer_id = f"visitor-{uuid4()}", f"customer-of-{uuid4()}"
+    noted = set()
+    for _ in range(2):
+        cart_id = str(uuid4())
+        opened = await api.post(f"/v1/carts/{cart_id}/open", {"anonymous_id": visitor})
+        assert opened.status == 200
+        [event] = await api.all_items(f"/v1/streams/cart-{cart_id}", limit=100)
+        assert event["customer_id"] == event["data"]["customer_id"] == f"~{visitor}"
+        noted.add(event["data"]["identity_id"])
+    link = {"kind": "anonymous", "value": visitor}
+    assert (await api.post(f"/v1/customers/{customer_id}/link-identity", link)).status == 200
+    [linked] = await api.all_items(f"/v1/streams/customer-{customer_id}", limit=100)
+    assert noted == {linked["data"]["identity_id"]}
+
+
+async def test_an_erased_visitor_has_no_cart_and_can_be_linked_to_nobody(api: Api) -> None:
+    visitor = f"visitor-{uuid4()}"
+    opened = await api.post(f"/v1/carts/{uuid4()}/open", {"anonymous_id": visitor})
+    assert opened.status == 200
+    assert (await api.post(f"/v1/customers/~{visitor}/erase", {})).status == 200
+    again = await api.post(f"/v1/carts/{uuid4()}/open", {"anonymous_id": visitor})
+    link = {"kind": "anonymous", "value": visitor}
+    linked = await api.post(f"/v1/customers/customer-of-{uuid4()}/link-identity", link)
+    assert {(answer.status, answer.code) for answer in (again, linked)} == {
+        (410, "customer-erased")
+    }
+
+
+def test_the_pages_walk_through_answers_as_it_shows(tidings_up: TidingsUp, tmp_path: Path) -> None:
+    page = tmp_path / "carts.md"
+    page.write_text((DOCS / "modules" / "carts.md").read_text("utf-8").split(AFTER_REACTIONS)[0])
+    tidings_up.environment["TIDINGS_API_KEY"] = KEY
+    assert Newcomer(tidings_up, tmp_path).follow(page) == 4

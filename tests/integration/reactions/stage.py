@@ -1,0 +1,128 @@
+"""A store, and reactors at work on it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from app.eventstore.checkpoints import ensure_checkpoints
+from app.eventstore.database import Database
+from app.eventstore.execute import Executor, Step
+from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.wakeups import Wakeups
+from app.kernel.cipher import CommandSealing
+from app.kernel.decider import Decider
+from app.kernel.event import Metadata, RecordedEvent
+from app.reactions.reactor import CONSUMER, Reactor, Rules
+from tests.integration.reactions.parcels import CODEC, RULES
+
+POLL = timedelta(seconds=1)
+DEADLINE_S = 20
+
+
+class Unsealed:
+    """Seals nothing."""
+
+    async def command(self, _customer_id: str | None, command: Any) -> Any:
+        return command
+
+
+@dataclass
+class Stage:
+    """A store that reactors have worked on since its beginning, or not at all yet."""
+
+    database: Database
+    store: PostgresEventStore
+    executor: Executor
+
+    async def send(self, decider: Decider[Any, Any], thing_id: str, command: Any) -> int:
+        """Carry out a command, as the API does; its last position."""
+        step = Step(decider, thing_id, command)
+        metadata = Metadata(correlation_id="c-1", request_id="r-1")
+        return (await self.executor.execute(step, metadata=metadata)).position
+
+    async def begin(self) -> None:
+        """As if a reactor had run from the beginning."""
+        async with await self.database.connect() as connection:
+            await ensure_checkpoints(connection, CONSUMER)
+
+    @asynccontextmanager
+    async def reacting(
+        self, rules: Rules = RULES, sealing: CommandSealing | None = None
+    ) -> AsyncIterator[None]:
+        """One reactor at work for the time of the block."""
+        stop = asyncio.Event()
+        async with Wakeups(self.database, POLL) as wakeups:
+            reactor = Reactor(
+                self.database,
+                self.store,
+                wakeups,
+                rules,
+                codec=CODEC,
+                upcasters=(),
+                sealing=sealing or Unsealed(),
+            )
+            running = asyncio.create_task(reactor.run(stop))
+            try:
+                yield
+            finally:
+                stop.set()
+                await asyncio.wait_for(running, DEADLINE_S)
+
+    async def events(self, kind: str = "") -> list[RecordedEvent]:
+        """What is recorded; of a type, if one is named."""
+        log = await self.store.read_log(after=0, limit=5000)
+        return [event for event in log if not kind or event.type == kind]
+
+    async def until(self, kind: str, count: int = 1) -> list[RecordedEvent]:
+        """Wait for so many events of a type, and a moment longer for what is too much."""
+
+        async def are_there() -> bool:
+            return len(await self.events(kind)) >= count
+
+        await self.until_true(are_there)
+        await self.settled()
+        return await self.events(kind)
+
+    async def has_begun(self) -> bool:
+        """Whether a reactor has run here."""
+        return bool(await self.rows("SELECT position FROM checkpoints"))
+
+    async def settled(self) -> None:
+        """Wait until the reactor has come to the end of the log."""
+
+        async def is_settled() -> bool:
+            query = "SELECT position >= (SELECT max(position) FROM events) FROM checkpoints"
+            return await self.rows(query) == [(True,)]
+
+        await self.until_true(is_settled)
+
+    async def until_true(self, is_so: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not await is_so():
+                await asyncio.sleep(0.01)
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        async with await self.database.connect() as connection:
+            cursor = await connection.execute(query.encode())
+            return await cursor.fetchall() if cursor.description else []
+
+    async def pass_time(self, duration: timedelta) -> None:
+        """Move the store's clock."""
+        seconds = duration.total_seconds()
+        await self.rows(f"UPDATE clock SET offset_by = offset_by + interval '{seconds} s'")
+
+
+@asynccontextmanager
+async def stage_on(database: Database) -> AsyncIterator[Stage]:
+    """A stage on an empty store."""
+    async with opened_store(database, poll_interval=POLL) as store:
+        yield Stage(database, store, Executor(store, CODEC))
+
+
+def metadata_of(event: RecordedEvent) -> Metadata:
+    return msgspec.json.decode(event.metadata, type=Metadata)
