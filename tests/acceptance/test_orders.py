@@ -1,4 +1,4 @@
-"""Orders, payments and inventory over HTTP, each alone."""
+"""Orders, payments and inventory over HTTP: each alone, and joined by what follows from events."""
 
 from pathlib import Path
 from typing import Any
@@ -155,9 +155,9 @@ async def test_bad_input_is_refused_by_field(
     assert (answer.status, answer.problem["field"]) == (400, field)
 
 
-@pytest.mark.parametrize("page", ["payments", "inventory"])
+@pytest.mark.parametrize(("page", "answers"), [("payments", 1), ("inventory", 1), ("orders", 5)])
 def test_the_page_of_a_module_can_be_followed(
-    page: str, tidings_up: TidingsUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: str, answers: int, tidings_up: TidingsUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(tidings_up.environment, "TIDINGS_API_KEY", KEY)
-    assert Newcomer(tidings_up, tmp_path).follow(DOCS / "modules" / f"{page}.md") == 1
+    assert Newcomer(tidings_up, tmp_path).follow(DOCS / "modules" / f"{page}.md") == answers
