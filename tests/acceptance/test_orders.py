@@ -1,5 +1,7 @@
 """Orders, payments and inventory over HTTP: each alone, and joined by what follows from events."""
 
+import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,11 +10,14 @@ import pytest
 
 from tests.acceptance.newcomer import Newcomer
 from tests.fixtures.access import KEY
-from tests.fixtures.api import Answer, Api
+from tests.fixtures.api import Answer, Api, until_async
 from tests.fixtures.markdown import DOCS
 from tests.fixtures.tidings_up import TidingsUp
 
 pytestmark = pytest.mark.anyio
+
+ORDERS, ITEMS = 20, 4
+WITHIN_S = 20
 
 
 @pytest.fixture
@@ -104,6 +109,37 @@ async def test_of_two_that_want_the_last_one_gets_it(api: Api, name: str) -> Non
     assert types(await api.post(f"{stock}/ship", {"order_id": "first"})) == ["inventory.shipped"]
     assert types(await api.post(f"{stock}/release", {"order_id": "first"})) == []
     assert await api.read(stock) == {"sku": name, "available": 0, "reserved": 0, "shipped": 1}
+
+
+async def test_of_many_at_once_who_want_the_last_ones_so_many_get_them(api: Api, name: str) -> None:
+    """Each of the others has its money back; every callback comes twice."""
+    stock = f"/v1/inventory/{name}"
+    await api.post(f"{stock}/receive", {"quantity": ITEMS})
+    lines = [{"sku": name, "quantity": 1, "unit_price": 1250}]
+
+    async def buy(order_id: str) -> str:
+        await api.post(f"/v1/orders/{order_id}/place", placing(name, lines=lines))
+        payment = f"/v1/payments/order-{order_id}"
+
+        async def is_requested() -> bool:
+            return (await api.get(payment)).status == 200
+
+        async def is_decided() -> bool:
+            return (await api.read(f"/v1/orders/{order_id}"))["status"] != "placed"
+
+        async def is_balanced() -> bool:
+            order, paid = await api.read(f"/v1/orders/{order_id}"), await api.read(payment)
+            return bool(paid["rest"] == (order["confirmed_total"] or 0))
+
+        await until_async(is_requested, seconds=WITHIN_S)
+        await asyncio.gather(*(api.post(f"{payment}/confirm", {}) for _ in range(2)))
+        await until_async(is_decided, seconds=WITHIN_S)
+        await until_async(is_balanced, seconds=WITHIN_S)
+        return str((await api.read(f"/v1/orders/{order_id}"))["status"])
+
+    outcomes = Counter(await asyncio.gather(*(buy(f"{name}-{n}") for n in range(ORDERS))))
+    assert outcomes == {"confirmed": ITEMS, "cancelled": ORDERS - ITEMS}
+    assert await api.read(stock) == {"sku": name, "available": 0, "reserved": ITEMS, "shipped": 0}
 
 
 async def test_what_was_never_begun_is_not_there(api: Api, name: str) -> None:

@@ -116,6 +116,15 @@ async def test_a_refused_command_records_nothing(executors: Two, store: EventSto
     assert await store.head() == 1
 
 
+async def test_a_thing_is_read_as_the_log_has_it_now(executors: Two) -> None:
+    one, other = executors
+    assert (await one.read(counters, "1")).version == 0
+    await run(one, Increment())
+    await run(other, Increment())
+    read = await one.read(counters, "1")
+    assert (read.state.total, read.version) == (2, 2)
+
+
 async def test_a_lost_race_is_tried_again(executors: Two, store: EventStore) -> None:
     here, elsewhere = executors
     await run(here, Increment())
