@@ -125,7 +125,7 @@ async def test_of_many_at_once_who_want_the_last_ones_so_many_get_them(api: Api,
             return (await api.get(payment)).status == 200
 
         async def is_decided() -> bool:
-            return (await api.read(f"/v1/orders/{order_id}"))["status"] != "placed"
+            return bool((await api.read(f"/v1/orders/{order_id}"))["status"] != "placed")
 
         async def is_balanced() -> bool:
             order, paid = await api.read(f"/v1/orders/{order_id}"), await api.read(payment)
