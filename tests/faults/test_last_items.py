@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.faults.load import insist
-from tests.faults.scale import rounds
+from tests.faults.scale import FULL, rounds
 from tests.fixtures.api import Api, api_of, until_async
 from tests.fixtures.tidings_up import TidingsUp
 
@@ -26,9 +26,10 @@ ORDERS = rounds(few=40, full=1_000)
 ITEMS = rounds(few=4, full=100)
 PRICE = 1250
 BUYERS_AT_ONCE = 50
-KILL_EVERY_S = (0.3, 1.5)
+KILL_EVERY_S = (2.0, 6.0) if FULL else (0.3, 1.5)
+"""Whoever is killed again and again is started again with pauses that grow."""
 VICTIMS = ("reactor", "reactor", "api-1", "api-2")
-WITHIN_S = 60
+WITHIN_S = rounds(few=60, full=300)
 REQUEST_TIMEOUT_S = 10
 
 
