@@ -13,7 +13,7 @@ from app.eventstore.database import Connection, Database, rows_of
 from app.eventstore.parking import Tell, take_up
 from app.eventstore.postgres import recorded_event
 from app.eventstore.upcasting import Upcaster
-from app.kernel.errors import StoreUnavailable
+from app.kernel.errors import Contention
 from app.reactions.commit import LostRace, record
 from app.reactions.decisions import Deciding
 from app.reactions.plan import Policies
@@ -45,7 +45,7 @@ class Retry:
         self._deciding = deciding
 
     async def __call__(self, connection: Connection) -> None:
-        """Raises `StoreUnavailable` when others change the same streams again and again."""
+        """Raises `Contention` when others change the same streams again and again."""
         await connection.execute(_CHANGE_CHECKPOINT, (CONSUMER,))
         rows = await rows_of(connection, BATCH, {"types": self._policies.types})
         plan = self._policies.plan(map(recorded_event, rows))
@@ -60,7 +60,7 @@ class Retry:
                 done.update(lost.done)
             else:
                 return
-        raise StoreUnavailable("what it is about changes all the time; try again")
+        raise Contention
 
 
 async def resume_parked(
