@@ -7,11 +7,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import Raw
 
 from app.eventstore.batch import ShardKey, open_session
 from app.eventstore.database import Connection
 from app.eventstore.parking import resume
+from app.eventstore.port import Append, StreamAppend
 from app.kernel.errors import Contention, NotFound
+from app.kernel.event import NewEvent
+from app.kernel.ids import new_event_id
 from app.kernel.policy import Effect, Happened, Policy, Send
 from app.modules.messages.decider import MESSAGE, RequestMessage
 from app.reactions.parked import LOCKED_FOR_MS
@@ -101,6 +105,18 @@ async def test_nothing_follows_from_an_event_that_is_skipped(poisoned: Stage) ->
     assert await poisoned.retry(RULES, "carl", skip=True) == [("carl", None)]
     assert await poisoned.parked() == []
     assert (await poisoned.messages())[2:] == ["message-p-3"]
+
+
+async def test_what_newer_code_has_recorded_is_left_to_newer_code(poisoned: Stage) -> None:
+    newer = NewEvent(new_event_id(), "parcel.weighed", Raw(b"{}"), Raw(b"{}"), customer_id="carl")
+    appended = await poisoned.store.append(Append((StreamAppend("parcel-p-9", (newer,)),)))
+    position = appended.events[0].position
+    await poisoned.rows(f"UPDATE checkpoints SET position = {position}")
+    [(_, error)] = await poisoned.retry(MENDED)
+    assert error is not None
+    assert error.startswith("UnknownEvent")
+    assert await poisoned.parked() == [("carl", position)]
+    assert (await poisoned.messages())[2:] == ["message-poison", "message-p-3"]
 
 
 async def test_a_key_that_is_not_parked_is_not_found(poisoned: Stage) -> None:
