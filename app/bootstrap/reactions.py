@@ -1,16 +1,11 @@
-"""The reactor, what it has parked, and a look at how it is doing."""
-
-import asyncio
+"""What the reactor has parked, and a look at how it is doing."""
 
 from app.bootstrap.sealing import opened_sealing
 from app.bootstrap.store import command_store
-from app.catalogue import CODEC, UPCASTERS
+from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.eventstore.acts import AUDIT, Acts
 from app.eventstore.database import Database
 from app.eventstore.parking import ParkedKey, Tell, parked_keys
-from app.eventstore.postgres import opened_store
-from app.eventstore.wakeups import Wakeups
-from app.http.metrics import Metrics
 from app.kernel.event import Metadata
 from app.kernel.ids import stream_name
 from app.modules.event_types.declared import followed_event_types
@@ -18,7 +13,7 @@ from app.reactions.decisions import Deciding
 from app.reactions.events import RetryRequested, SkipRequested
 from app.reactions.parked import Retry, resume_parked
 from app.reactions.plan import Policies
-from app.reactions.reactor import CONSUMER, Measures, Reactor, Rules
+from app.reactions.reactor import CONSUMER, Rules
 from app.reactions.registry import DECIDERS, POLICIES
 from app.reactions.status import ReactionsStatus, reactions_status
 from app.reactions.streams import Streams
@@ -26,43 +21,6 @@ from app.reactions.waiting import Timer, waiting_timers
 from app.settings import Settings
 
 RULES = Rules(POLICIES, DECIDERS)
-
-
-async def run_reactor(
-    settings: Settings, database: Database, stop: asyncio.Event, rules: Rules = RULES
-) -> None:
-    """React to events, and fire timers, until told to stop."""
-    async with (
-        opened_store(database, poll_interval=settings.poll_interval, upcasters=UPCASTERS) as store,
-        followed_event_types(store, CODEC) as declared,
-        opened_sealing(settings, database, declared) as sealing,
-        Wakeups(database, settings.poll_interval) as wakeups,
-    ):
-        reactor = Reactor(
-            database,
-            store,
-            wakeups,
-            rules,
-            codec=CODEC,
-            upcasters=UPCASTERS,
-            sealing=sealing,
-            shards=settings.shards,
-            measures=_measures(Metrics()),
-        )
-        await reactor.run(stop)
-
-
-def _measures(metrics: Metrics) -> Measures:
-    return Measures(
-        reactions=metrics.counter(
-            "tidings_reactions_total",
-            "Commands sent, and timers set or cancelled, because of events.",
-        ),
-        timer_lateness_s=metrics.histogram(
-            "tidings_timer_lateness_seconds",
-            "From when a timer was due until what followed from it was committed.",
-        ),
-    )
 
 
 async def parked_keys_of_reactor(database: Database) -> list[ParkedKey]:
@@ -93,7 +51,8 @@ async def resume_reactions(
             opened_sealing(settings, database, declared) as sealing,
         ):
             policies = Policies(rules.policies, rules.deciders, CODEC)
-            retry = Retry(policies, Deciding(Streams(store, CODEC), CODEC, sealing))
+            deciding = Deciding(Streams(store, CODEC), CODEC, sealing)
+            retry = Retry(policies, deciding, CATALOGUE)
             await resume_parked(database, retry, UPCASTERS, tell=tell, key=key, skip=skip)
 
 

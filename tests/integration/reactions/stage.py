@@ -80,7 +80,8 @@ class Stage:
     def retrying(self, rules: Rules, sealing: CommandSealing | None = None) -> Retry:
         """What reacts to what is left out of a key."""
         deciding = Deciding(Streams(self.store, CODEC), CODEC, sealing or Unsealed())
-        return Retry(Policies(rules.policies, rules.deciders, CODEC), deciding)
+        policies = Policies(rules.policies, rules.deciders, CODEC)
+        return Retry(policies, deciding, CODEC.catalogue)
 
     async def retry(
         self,

@@ -7,11 +7,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import Raw
 
 from app.eventstore.batch import ShardKey, open_session
 from app.eventstore.database import Connection
 from app.eventstore.parking import resume
-from app.kernel.errors import NotFound, StoreUnavailable
+from app.eventstore.port import Append, StreamAppend
+from app.kernel.errors import Contention, NotFound
+from app.kernel.event import NewEvent
+from app.kernel.ids import new_event_id
 from app.kernel.policy import Effect, Happened, Policy, Send
 from app.modules.messages.decider import MESSAGE, RequestMessage
 from app.reactions.parked import LOCKED_FOR_MS
@@ -103,6 +107,18 @@ async def test_nothing_follows_from_an_event_that_is_skipped(poisoned: Stage) ->
     assert (await poisoned.messages())[2:] == ["message-p-3"]
 
 
+async def test_what_newer_code_has_recorded_is_left_to_newer_code(poisoned: Stage) -> None:
+    newer = NewEvent(new_event_id(), "parcel.weighed", Raw(b"{}"), Raw(b"{}"), customer_id="carl")
+    appended = await poisoned.store.append(Append((StreamAppend("parcel-p-9", (newer,)),)))
+    position = appended.events[0].position
+    await poisoned.rows(f"UPDATE checkpoints SET position = {position}")
+    [(_, error)] = await poisoned.retry(MENDED)
+    assert error is not None
+    assert error.startswith("UnknownEvent")
+    assert await poisoned.parked() == [("carl", position)]
+    assert (await poisoned.messages())[2:] == ["message-poison", "message-p-3"]
+
+
 async def test_a_key_that_is_not_parked_is_not_found(poisoned: Stage) -> None:
     with pytest.raises(NotFound, match="the reactor has not parked 'anna'"):
         await poisoned.retry(RULES, "anna")
@@ -141,7 +157,7 @@ async def test_streams_that_never_hold_still_are_no_fault_of_the_event(poisoned:
     before = await poisoned.parked()
     shaking = Rules((Policy("parcels", {ParcelArrived: shake}),), (PARCEL,))
     busy = Meddling(lambda: poisoned.send(PARCEL, "poison", Shake()), times=1_000)
-    with pytest.raises(StoreUnavailable, match="try again"):
+    with pytest.raises(Contention, match="Other writers were faster"):
         await poisoned.retry(shaking, sealing=busy)
     assert await poisoned.parked() == before
 
