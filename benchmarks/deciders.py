@@ -2,11 +2,10 @@
 
 An interaction is appended as it comes: one round trip to the store, which requests that come at a
 time share. A command is decided on its thing's stream. When the thing is not in the worker's
-memory, as one that is new cannot be, its stream is read first: a round trip of its own for each
-request, though it finds nothing. It costs the worker more than the append, of which it has a share,
-and takes a connection and a backend's time. A thing that is remembered is spared that; what is left
-is to decide, to have each command to one thing wait for those before it, and to have the store
-verify the version that was decided on, which plain events have none of.
+memory, as one that is new cannot be, its stream is read first: a second round trip, one after the
+other, though it finds nothing. That is shared as well (`app.eventstore.reads`); what each request
+pays by itself is to be parsed, sealed and decided, and the store's check of the version that was
+decided on, under the log's lock. A thing that is remembered is spared the read.
 """
 
 from contextlib import ExitStack
@@ -29,8 +28,8 @@ TARGET = 0.4
 EVENTS = 8_000
 COMMANDED_CUSTOMERS = 1_000
 COMMANDS_PER_CUSTOMER = 8
-MAX_MESSAGES_PER_SECOND = 6_000
-"""No more than a worker takes: a message that is requested again is nothing to do."""
+MAX_MESSAGES_PER_SECOND = 20_000
+"""More than a worker takes: a message that is requested again is nothing to do."""
 
 
 async def measure(bench: Bench) -> Section:
