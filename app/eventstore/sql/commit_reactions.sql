@@ -17,6 +17,12 @@ LANGUAGE plpgsql
 AS $procedure$
 #variable_conflict use_column
 BEGIN
+    -- When nothing follows, the disk is not waited for: what a crash undoes is looked at again.
+    IF coalesce(commit_reactions.fired, commit_reactions.timers, commit_reactions.request) IS NULL
+        AND commit_reactions.cancelled = '{}' THEN
+        SET LOCAL synchronous_commit = off;
+    END IF;
+
     IF commit_reactions.consumer IS NOT NULL THEN
         UPDATE checkpoints AS c
         SET position = commit_reactions.upto, moved_at = clock_now(),

@@ -34,6 +34,9 @@ class Unsealed:
     async def command(self, _customer_id: str | None, command: Any) -> Any:
         return command
 
+    async def prepare(self, commands: Any) -> None:
+        pass
+
 
 @dataclass
 class Stage:
