@@ -18,7 +18,7 @@ from benchmarks.bench import Bench
 from benchmarks.processes import Server, tidings_server
 from benchmarks.report import Section, compared, not_measured
 from benchmarks.rounds import Contender, side_by_side
-from benchmarks.sample import CUSTOMERS, Crowd
+from benchmarks.sample import Crowd
 
 TITLE = f"Deciders over HTTP, {wrk.CONNECTIONS} connections, 1 worker"
 EVENT = "POST /v1/events"
@@ -81,7 +81,7 @@ def _messages(directory: Path, server: Server, seconds: int) -> Contender:
             (
                 f"/v1/messages/{time}-{number}/request",
                 {
-                    "customer_id": f"customer-{number % CUSTOMERS:05}",
+                    "customer_id": f"customer-{number % COMMANDED_CUSTOMERS:05}",
                     "kind": "order-confirmed",
                     "text": f"Your order {number} is on its way.",
                 },

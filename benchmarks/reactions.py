@@ -139,7 +139,7 @@ async def _throughput(bench: Bench) -> Row:
         rate = partial(_rate, bench, database, store, connection)
         contenders: dict[str, Contender] = {
             reactions: lambda: rate(list(rides.arrivals(events))),
-            nothing: lambda: rate(list(rides.interactions(events))),
+            nothing: lambda: rate(list(rides.interactions(4 * events))),
         }
         rates = await side_by_side(contenders, rounds=bench.size.log_rounds)
     return compared(rates, reactions, nothing)

@@ -38,6 +38,8 @@ from app.kernel.errors import StoreUnavailable, TidingsError, named_line
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
+STAND_BY_S = 0.25
+"""Between two looks whether others still do the work: for that, no event is of interest."""
 CONTENT_RETRY_AFTER = timedelta(seconds=5)
 
 # Before any work, and only where there is some. Whoever has the checkpoint now is not waited for.
@@ -99,7 +101,9 @@ class Consumer:
                     await pause(stop, pause_s)
                 else:
                     failures = 0
-                    if not more:
+                    if more is None:
+                        await pause(stop, STAND_BY_S)
+                    elif not more:
                         await _wait_for_events(wakeups, ticket, stop)
         finally:
             await self._close()
@@ -119,7 +123,7 @@ class Consumer:
         finally:
             await self._close()
 
-    async def _next(self) -> bool:
+    async def _next(self) -> bool | None:
         """One step; raises what it raises, after which the connection is of no further use."""
         connection = await self._connected()
         if not self._is_counted:
@@ -130,7 +134,7 @@ class Consumer:
             await self._park(connection, "whoever works on it is ended by it")
         more = await self._step(connection, self._doubt.max_events)
         if more is None:
-            return False
+            return None
         self._doubt.passed()
         self._suspected_after = None
         return more

@@ -118,3 +118,13 @@ async def test_commands_are_sealed_as_their_types_mark_it() -> None:
     assert await sealing.command("ann", moved) == moved
     for plain in (ChangeTraits({"plan": "pro"}), RecordConsent("email", "news")):
         assert await sealing.command("ann", plain) is plain
+
+
+async def test_the_keys_that_commands_will_take_are_asked_for_at_once() -> None:
+    keys = FewKeys()
+    sealing = Sealing(cast(DataKeys, keys), SensitiveFields())
+    moved = Moved("Bonn", "Main Street 1", {})
+    await sealing.prepare([("ann", moved), ("erased", moved), (None, moved), ("ann", moved)])
+    assert keys.asked == [{"ann", "erased"}]
+    await sealing.prepare([(None, moved)])
+    assert len(keys.asked) == 1
