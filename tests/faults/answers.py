@@ -9,7 +9,7 @@ from tests.faults.canaries import Customer
 from tests.fixtures.api import Api
 from tests.fixtures.routes import documented_routes
 
-AT_ONCE = 20
+AT_ONCE = 10
 LIVE_FOR_S = 20
 OF_HOW_MANY_THE_PAST = 5
 """It takes long to ask for."""
@@ -22,6 +22,8 @@ COMMON = (
     *("/v1/event-types/Signed", "/v1/events?limit=1000", "/v1/keys", "/v1/projections"),
     *(f"/v1/projections/{name}/parked" for name in PROJECTION_NAMES),
     "/v1/quarantine?limit=100",
+    *("/v1/reactions", "/v1/timers?limit=1000", "/v1/drivers/nobody/offers?limit=100"),
+    *("/v1/orders/none", "/v1/payments/none", "/v1/inventory/none"),
 )
 
 
@@ -36,7 +38,7 @@ def _targets_of_past(customer: Customer, head: int) -> list[str]:
 def _targets(customer: Customer) -> list[str]:
     path, visitor = f"/v1/customers/{customer.id}", f"/v1/customers/~{customer.visitor}"
     return [
-        *(path, f"{path}/visits", f"{path}/timeline?limit=200"),
+        *(path, f"{path}/visits", f"{path}/timeline?limit=200", f"{path}/inbox?limit=200"),
         *(f"{path}/export", visitor, f"{visitor}/timeline?limit=200", f"{visitor}/export"),
         f"/v1/customers?identity=email:{customer.email}",
         *(f"/v1/streams/{kind}-{customer.id}" for kind in ("activity", "customer", "export")),
@@ -55,6 +57,8 @@ async def all_answers(api: Api, everybody: Sequence[Customer]) -> bytes:
         reader.read(COMMON),
     )
     await reader.listen(everybody[0])
+    await reader.look_in(f"/v1/customers/{everybody[0].id}/inbox/live")
+    await reader.look_in("/v1/drivers/nobody/offers/live")
     reader.check_complete()
     return b"\n".join(reader.bodies)
 
@@ -77,8 +81,7 @@ class _Reader:
     async def _page(self, target: str, cursor: str) -> str | None:
         path, _, query = target.partition("?")
         self._asked.add(path)
-        name = "after" if path == "/v1/events" else "cursor"
-        parameters = "&".join(filter(None, (query, cursor and f"{name}={cursor}")))
+        parameters = "&".join(filter(None, (query, cursor and f"cursor={cursor}")))
         answer = await self._api.get(f"{path}?{parameters}".rstrip("?"))
         assert answer.status in READ, (target, answer)
         self.bodies.append(answer.body)
@@ -101,6 +104,15 @@ class _Reader:
             while not read.startswith(b"id: %d\n" % last):
                 read = await response.content.readuntil(b"\n\n")
                 self.bodies.append(read)
+
+    async def look_in(self, path: str) -> None:
+        """A live stream that there is nothing to tell of."""
+        self._asked.add(path)
+        async with (
+            asyncio.timeout(LIVE_FOR_S),
+            self._api.session.get(self._api.url + path) as response,
+        ):
+            self.bodies.append(await response.content.readuntil(b"\n\n"))
 
     def check_complete(self) -> None:
         """No route that reads was left out."""

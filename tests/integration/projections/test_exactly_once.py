@@ -14,13 +14,14 @@ from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.wakeups import Wakeups
 from projections.audit import AUDIT
 from projections.inbox import INBOX
+from projections.offers import OFFERS
 from projections.projection import Generation
 from projections.registry import PROJECTIONS
 from tests.integration.projections.stage import DEADLINE_S, Stage, sent
 
 pytestmark = pytest.mark.anyio
 
-NOT_OF_WHAT_IS_SENT = (AUDIT, INBOX)
+NOT_OF_WHAT_IS_SENT = (AUDIT, INBOX, OFFERS)
 CUSTOMER_IDS = ("ann", "ben", "~visitor")
 
 

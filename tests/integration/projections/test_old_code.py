@@ -17,16 +17,16 @@ from tests.integration.projections.stage import Stage, of_customer, sent, until
 pytestmark = pytest.mark.anyio
 
 
-class OrderPlaced(Event, frozen=True):
+class NoveltyFound(Event, frozen=True):
     """Of a module that old code does not have."""
 
-    tag: ClassVar[str] = "order.placed"
-    title: ClassVar[str] = "Placed an order"
+    tag: ClassVar[str] = "novelty.found"
+    title: ClassVar[str] = "Found something new"
 
 
-def of_order(customer_id: str) -> tuple[str, NewEvent]:
-    _, event = of_customer(customer_id, OrderPlaced())
-    return "order-1", event
+def of_novelty(customer_id: str) -> tuple[str, NewEvent]:
+    _, event = of_customer(customer_id, NoveltyFound())
+    return "novelty-1", event
 
 
 async def last_error(stage: Stage, name: str = "timeline_g1") -> str | None:
@@ -45,9 +45,9 @@ async def waits_before(stage: Stage, position: int) -> None:
 
 async def test_an_unknown_type_is_waited_for_by_old_code_and_applied_by_new(stage: Stage) -> None:
     await stage.make_first()
-    new_log = Log(stage.database, EventCatalogue((*REGISTERED, OrderPlaced)))
+    new_log = Log(stage.database, EventCatalogue((*REGISTERED, NoveltyFound)))
     async with stage.projecting(TIMELINE):
-        await stage.record(sent("ann"), sent("ann"), of_order("ann"), sent("ann"))
+        await stage.record(sent("ann"), sent("ann"), of_novelty("ann"), sent("ann"))
         await waits_before(stage, 3)
         async with stage.projecting(TIMELINE, log=new_log):
             await stage.caught_up("timeline_g1")
@@ -55,7 +55,7 @@ async def test_an_unknown_type_is_waited_for_by_old_code_and_applied_by_new(stag
         await stage.record(sent("ann"))
         await stage.caught_up("timeline_g1")
     kinds = await stage.fetch("SELECT kind FROM timeline_g1 ORDER BY position")
-    assert kinds == [("activity",), ("activity",), ("order",), ("activity",), ("activity",)]
+    assert kinds == [("activity",), ("activity",), ("novelty",), ("activity",), ("activity",)]
 
 
 async def test_a_newer_shape_of_a_known_type_is_waited_for(stage: Stage) -> None:
@@ -79,13 +79,13 @@ async def test_an_older_shape_of_a_known_type_is_no_reason_to_wait(stage: Stage)
 
 
 async def test_what_senders_send_is_never_unknown(stage: Stage) -> None:
-    await stage.record(sent("ann", "order.placed"), sent("ann", "no.such_type"))
+    await stage.record(sent("ann", "novelty.found"), sent("ann", "no.such_type"))
     async with stage.projecting():
         await stage.caught_up()
 
 
 async def test_a_rebuild_by_old_code_is_refused(stage: Stage) -> None:
     await stage.make_first()
-    await stage.record(sent("ann"), of_order("ann"))
+    await stage.record(sent("ann"), of_novelty("ann"))
     with pytest.raises(UnknownEvent, match="position 2"):
         await rebuild(stage.log, TIMELINE)

@@ -66,6 +66,9 @@ class Meddling:
             await self._meddle()
         return command
 
+    async def prepare(self, commands: Any) -> None:
+        pass
+
 
 async def test_what_is_mended_follows_whole_in_order_once_and_new_events_as_ever(
     poisoned: Stage,
