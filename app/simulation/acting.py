@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from app.simulation.cast import Part
 from app.simulation.client import Client, Outcome
 from app.simulation.messages import Message
-from app.simulation.scripts import SOON, Await, Look, Step, Together, Wait
+from app.simulation.scripts import Await, Look, Step, Together, Wait
 from app.simulation.tally import Tally
 
 Turn = Callable[[], Awaitable[None]]
@@ -17,7 +17,7 @@ Turn = Callable[[], Awaitable[None]]
 
 SECONDS_A_STORY_SECOND = 1 / 600
 MAX_LIVE_WAIT_S = 1.0
-LIVE_PATIENCE_S = 5.0
+LIVE_PATIENCE_S = 3.0
 LOOK_EVERY_S = 0.1
 
 
@@ -46,7 +46,7 @@ class Acting:
     async def live(self, part: Part) -> None:
         """Play a story while real time passes, so that hours of it are moments.
 
-        What follows from its commands it waits for; not for what timers bring in a while.
+        It waits for what follows from its commands; not for what timers bring in a while.
         """
         answer: Any = None
         while (step := next_step(part, answer)) is not None:
@@ -69,8 +69,7 @@ class Acting:
         return is_accepted(outcome)
 
     async def _awaited(self, step: Await) -> str | None:
-        patience_s = LIVE_PATIENCE_S if step.within <= SOON else 0.0
-        deadline = asyncio.get_running_loop().time() + patience_s
+        deadline = asyncio.get_running_loop().time() + LIVE_PATIENCE_S
         while True:
             seen = await self._client.first_type(step.stream, step.types)
             if seen or asyncio.get_running_loop().time() >= deadline:

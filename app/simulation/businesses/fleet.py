@@ -103,7 +103,7 @@ def _driving(chance: Random, name: str, driver: str, drivers: Sequence[str]) -> 
         return
     if surprise < 0.18:
         yield from post(f"rides/{name}/withdraw", driver_id=driver)
-        others = [each for each in drivers if each != driver]
+        others = [each for each in reversed(drivers) if each != driver]  # none has declined it
         another = yield from _race(chance, name, others)
         if another is None:
             return
