@@ -24,6 +24,11 @@ def run_check(seed: int, customers: int, days: int) -> int:
     with throwaway() as up, SimulationDisplay(tally, up.url, stays=False):
         checked = uvloop.run(_check(story, up, tally, days))
     _show(checked, tally)
+    return status_of(checked, tally)
+
+
+def status_of(checked: Checked, tally: Tally) -> int:
+    """The exit status: 0 when everything is accounted for, and nothing was rejected."""
     is_balanced = not any(account.wrong for account in checked.accounts)
     return 0 if is_balanced and not tally.outcomes["rejected"] else 1
 
