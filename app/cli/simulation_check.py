@@ -1,5 +1,10 @@
 """``tidings simulate --check``: days of all businesses in minutes, and their books."""
 
+import asyncio
+import signal
+import sys
+from typing import NoReturn
+
 import aiohttp
 import uvloop
 from rich.markup import escape
@@ -15,14 +20,20 @@ from app.simulation.story import Story
 from app.simulation.tally import Tally
 
 HOURS_A_DAY = 24
+STOPPED_STATUS = 128
+"""Plus the signal's number, as shells have it."""
 
 
 def run_check(seed: int, customers: int, days: int) -> int:
     """Play and check; the exit status: 1 unless everything is accounted for."""
     tally = Tally()
     story = Story(seed, customers)
+    signal.signal(signal.SIGTERM, _end)  # in order, so that nothing is left behind
     with throwaway() as up, SimulationDisplay(tally, up.url, stays=False):
-        checked = uvloop.run(_check(story, up, tally, days))
+        try:
+            checked = uvloop.run(_check(story, up, tally, days))
+        except asyncio.CancelledError:
+            _end(signal.SIGTERM)
     _show(checked, tally)
     return status_of(checked, tally)
 
@@ -33,7 +44,13 @@ def status_of(checked: Checked, tally: Tally) -> int:
     return 0 if is_balanced and not tally.outcomes["rejected"] else 1
 
 
+def _end(signum: int, _frame: object = None) -> NoReturn:
+    sys.exit(STOPPED_STATUS + signum)
+
+
 async def _check(story: Story, up: Throwaway, tally: Tally, days: int) -> Checked:
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     headers = {"Authorization": f"Bearer {up.key}"}
     async with aiohttp.ClientSession(headers=headers) as session, hand_on(up.database) as hand:
         return await check(story, Client(session, up.url), tally, hand, days=days)
