@@ -177,7 +177,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=64,
-            description="How many shards the work on a read model gets when it is first made.",
+            description="How many shards the work on a read model, or on reactions, gets when it "
+            "is first made.",
         ),
     ] = 1
     accept_data_loss: Annotated[

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from app.embedded import EmbeddedPostgres
 from benchmarks import (
+    deciders,
     function,
     gateway,
     growth,
@@ -25,6 +26,7 @@ from benchmarks import (
     lag,
     latency,
     over_http,
+    reactions,
     read_models,
     store,
 )
@@ -40,6 +42,8 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "latency": latency.measure,
     "read-models": read_models.measure,
     "lag": lag.measure,
+    "reactions": reactions.measure,
+    "deciders": deciders.measure,
     "growth": growth.measure,
 }
 
@@ -75,6 +79,9 @@ def main(
                  of the Python package eventsourcing
     lag          from an event's commit to the read models that have it,
                  while 1,000 events come a second
+    reactions    from an event to what follows from it, while 500 events
+                 come a second; timers; a reactor's throughput
+    deciders     commands to modules, beside plain events
     growth       catch-up, rebuild and timeline queries on logs of 10,000
                  to 1,000,000 events, beside those on the shortest
     """

@@ -28,6 +28,7 @@ class Size:
     peer_events: int
     """What a runner gets that does an event at a time."""
     lag_seconds: float
+    reaction_events: int
     growth_events: tuple[int, ...]
     growth_rounds: int
     growth_queries: int
@@ -46,6 +47,7 @@ FULL = Size(
     log_rounds=3,
     peer_events=5_000,
     lag_seconds=20,
+    reaction_events=10_000,
     growth_events=(10_000, 100_000, 1_000_000),
     growth_rounds=3,
     growth_queries=500,
@@ -63,6 +65,7 @@ QUICK = Size(
     log_rounds=1,
     peer_events=2_000,
     lag_seconds=4,
+    reaction_events=3_000,
     growth_events=(10_000, 100_000),
     growth_rounds=1,
     growth_queries=200,

@@ -133,6 +133,13 @@ def projector(bench: Bench, database: Database) -> Iterator[None]:
 
 
 @contextmanager
+def reactor(bench: Bench, database: Database) -> Iterator[subprocess.Popen[bytes]]:
+    """``tidings reactor``."""
+    with running(bench, ["-m", "app", "reactor"], env=environment(bench, database)) as started:
+        yield started[0]
+
+
+@contextmanager
 def echo_server(bench: Bench, *, workers: int = 1) -> Iterator[Server]:
     """The echo (`benchmarks.echo`), its workers spread as those of ``tidings serve``."""
     sockets = listen(HOST, 0, workers)

@@ -41,7 +41,8 @@ from app.modules.interactions.quarantine import StoredQuarantine
 from app.modules.interactions.quarantine_routes import quarantine_routes
 from app.modules.interactions.replay import Replay
 from app.modules.interactions.routes import EventsEndpoint, event_routes
-from app.reactions.routes import timer_routes
+from app.reactions.routes import reaction_routes
+from app.reactions.status import ReactorGauges, published_status
 from app.secret import read_secret
 from app.security.authentication import Authentication
 from app.security.ciphers.data_keys import DataKeys
@@ -116,6 +117,7 @@ async def opened_api(
         _opened_reading(settings, database, store) as reading,
         past_pool(database) as sessions_of_the_past,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
+        published_status(store.pool, _reactor_gauges(metrics)),
         _opened_openid(settings) as openid_tokens,
         followed_event_types(store, CODEC) as event_types,
         followed_clock(store.pool) as clock,
@@ -230,7 +232,7 @@ def _api(of: _Opened) -> App:
             *_query_routes(of, disclosure, fields.everywhere),
             *projection_routes(of.projections),
             *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
-            *timer_routes(store.pool, Cursors(of.secret)),
+            *reaction_routes(store.pool, Cursors(of.secret)),
             *key_routes(keys),
             *customer_token_routes(customer_tokens),
         ],
@@ -339,6 +341,15 @@ def _lag_gauges(metrics: Metrics) -> dict[str, LagGauges]:
         name: LagGauges(events.labels(name), seconds.labels(name), parked.labels(name))
         for name in PROJECTION_NAMES
     }
+
+
+def _reactor_gauges(metrics: Metrics) -> ReactorGauges:
+    return ReactorGauges(
+        lag_events=metrics.gauge("tidings_reactor_lag_events", "Events not reacted to yet."),
+        lag_seconds=metrics.gauge("tidings_reactor_lag_seconds", "Age of the oldest of them."),
+        parked_keys=metrics.gauge("tidings_reactor_parked_keys", "Keys that reactions leave out."),
+        timers_overdue=metrics.gauge("tidings_timers_overdue", "Timers due that have not fired."),
+    )
 
 
 def _check(store: PostgresEventStore) -> HealthCheck:

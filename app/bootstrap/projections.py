@@ -6,7 +6,7 @@ from app.bootstrap.store import command_store
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.eventstore.acts import Acts
 from app.eventstore.database import Database
-from app.eventstore.parking import ParkedKey
+from app.eventstore.parking import ParkedKey, Tell
 from app.eventstore.wakeups import Wakeups
 from app.kernel.errors import ReadModelBehind
 from app.kernel.event import Metadata
@@ -21,7 +21,7 @@ from app.modules.operations.events import (
 from app.settings import Settings
 from projections.filling import JOBS, OnProgress
 from projections.generations import pointed_to
-from projections.parked import Tell, parked_of, resume_parked
+from projections.parked import parked_of, resume_parked
 from projections.projector import Projector
 from projections.rebuild import rebuild, rollback
 from projections.registry import PROJECTIONS, projection_named

@@ -1,43 +1,65 @@
-"""The reactor, and a look at its timers."""
-
-import asyncio
+"""What the reactor has parked, and a look at how it is doing."""
 
 from app.bootstrap.sealing import opened_sealing
 from app.bootstrap.store import command_store
-from app.catalogue import CODEC, UPCASTERS
+from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.eventstore.acts import AUDIT, Acts
 from app.eventstore.database import Database
-from app.eventstore.postgres import opened_store
-from app.eventstore.wakeups import Wakeups
+from app.eventstore.parking import ParkedKey, Tell, parked_keys
+from app.kernel.event import Metadata
+from app.kernel.ids import stream_name
 from app.modules.event_types.declared import followed_event_types
-from app.reactions.reactor import Reactor, Rules
+from app.reactions.decisions import Deciding
+from app.reactions.events import RetryRequested, SkipRequested
+from app.reactions.parked import Retry, resume_parked
+from app.reactions.plan import Policies
+from app.reactions.reactor import CONSUMER, Rules
 from app.reactions.registry import DECIDERS, POLICIES
+from app.reactions.status import ReactionsStatus, reactions_status
+from app.reactions.streams import Streams
 from app.reactions.waiting import Timer, waiting_timers
 from app.settings import Settings
 
 RULES = Rules(POLICIES, DECIDERS)
 
 
-async def run_reactor(
-    settings: Settings, database: Database, stop: asyncio.Event, rules: Rules = RULES
+async def parked_keys_of_reactor(database: Database) -> list[ParkedKey]:
+    """The keys that reactions leave out."""
+    async with await database.connect() as connection:
+        return await parked_keys(connection, [CONSUMER])
+
+
+async def resume_reactions(
+    settings: Settings,
+    database: Database,
+    key: str | None,
+    metadata: Metadata,
+    *,
+    skip: bool,
+    tell: Tell,
+    rules: Rules = RULES,
 ) -> None:
-    """React to events, and fire timers, until told to stop."""
-    async with (
-        opened_store(database, poll_interval=settings.poll_interval, upcasters=UPCASTERS) as store,
-        followed_event_types(store, CODEC) as declared,
-        opened_sealing(settings, database, declared) as sealing,
-        Wakeups(database, settings.poll_interval) as wakeups,
-    ):
-        reactor = Reactor(
-            database,
-            store,
-            wakeups,
-            rules,
-            codec=CODEC,
-            upcasters=UPCASTERS,
-            sealing=sealing,
-            shards=settings.shards,
-        )
-        await reactor.run(stop)
+    """Take up what the reactor leaves out; see `app.reactions.parked`.
+
+    The metadata is of the event that says so in the log.
+    """
+    act = SkipRequested(key) if skip and key else RetryRequested(key)
+    async with command_store(database, UPCASTERS) as store:
+        await Acts(store, CODEC).record(stream_name(AUDIT, CONSUMER), act, metadata)
+        async with (
+            followed_event_types(store, CODEC) as declared,
+            opened_sealing(settings, database, declared) as sealing,
+        ):
+            policies = Policies(rules.policies, rules.deciders, CODEC)
+            deciding = Deciding(Streams(store, CODEC), CODEC, sealing)
+            retry = Retry(policies, deciding, CATALOGUE)
+            await resume_parked(database, retry, UPCASTERS, tell=tell, key=key, skip=skip)
+
+
+async def observe_reactions(database: Database) -> ReactionsStatus:
+    """How far the reactor has come, and what waits."""
+    async with await database.connect() as connection:
+        return await reactions_status(connection)
 
 
 async def timers_that_wait(database: Database, prefix: str, limit: int) -> list[Timer]:

@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "export",
     "projections": "projections",
     "rebuild": "rebuild",
+    "reactions": "reactions",
     "timers": "timers",
     "redact": "redact",
     "import": "import_events",

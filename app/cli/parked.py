@@ -1,7 +1,8 @@
-"""``tidings projections parked``, ``retry`` and ``skip``."""
+"""``tidings projections parked``, ``retry`` and ``skip``, and what others share of them."""
 
 import sys
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
 
 import rich_click as click
 import uvloop
@@ -13,7 +14,7 @@ from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.refusals import refusals_in_one_line
-from app.eventstore.parking import ParkedKey
+from app.eventstore.parking import ParkedKey, Tell
 from app.running import running_database
 
 NAME = click.argument("name", metavar="NAME", type=click.Choice(PROJECTION_NAMES))
@@ -28,7 +29,11 @@ def parked(name: str, **options: Any) -> None:
     A key is a customer's id, or a stream's for events that are nobody's.
     """
     with running_database(settings_of(options), migrated=True) as database:
-        keys = uvloop.run(parked_keys_of_projection(database, name))
+        show_parked(uvloop.run(parked_keys_of_projection(database, name)))
+
+
+def show_parked(keys: Sequence[ParkedKey]) -> None:
+    """A table of them, or that there are none."""
     if not keys:
         console.print("Nothing is parked.")
         return
@@ -67,21 +72,29 @@ def skip(name: str, key: str, **options: Any) -> None:
     _resume(name, key, skip=True, options=options)
 
 
-def _resume(name: str, key: str | None, *, skip: bool, options: dict[str, Any]) -> None:
-    """Resume, with a line for each key."""
+def _resume(name: str, key: str | None, *, skip: bool, options: dict[str, Any]) -> NoReturn:
+    with running_database(settings_of(options), migrated=True) as database:
+        end_of_resuming(
+            lambda tell: resume_projection(database, name, key, acting(), skip=skip, tell=tell),
+            done="applied",
+        )
+
+
+def end_of_resuming(resume: Callable[[Tell], Awaitable[None]], *, done: str) -> NoReturn:
+    """Resume, with a line for each key, and end; `done` is what has become of its events."""
     errors: list[str | None] = []
 
     def tell(parked: ParkedKey, error: str | None) -> None:
         errors.append(error)
-        outcome = "applied" if error is None else f"still parked: {error}"
+        outcome = done if error is None else f"still parked: {error}"
         line = f"{parked.consumer} {parked.key}: {outcome}"
         console.print(escape(line), highlight=False, soft_wrap=True)
 
-    with (
-        running_database(settings_of(options), migrated=True) as database,
-        refusals_in_one_line(),
-    ):
-        uvloop.run(resume_projection(database, name, key, acting(), skip=skip, tell=tell))
+    async def run() -> None:
+        await resume(tell)
+
+    with refusals_in_one_line():
+        uvloop.run(run())
     if not errors:
         console.print("Nothing is parked.")
     sys.exit(1 if any(errors) else 0)

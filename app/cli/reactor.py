@@ -7,7 +7,7 @@ from typing import Any
 import rich_click as click
 import uvloop
 
-from app.bootstrap.reactions import run_reactor
+from app.bootstrap.reactor import run_reactor
 from app.cli.options import LOGS, SEALING, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.logs import configure_logs

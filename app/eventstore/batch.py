@@ -39,6 +39,8 @@ class Span(NamedTuple):
     """The end of the log when the range was claimed."""
     unknown: int | None
     """The event before which the range had to end, for this code does not know it."""
+    row_version: str
+    """Of the checkpoint's row: another one once anybody has changed it (PostgreSQL's ``xmin``)."""
 
 
 class ShardKey(Enum):
@@ -185,7 +187,7 @@ def _claim(locking: Locking) -> LiteralString:
 async def span_of(claimed: AsyncCursor[tuple[Any, ...]]) -> Span | None:
     """What `Claim.take` has claimed; None: nothing."""
     row = await claimed.fetchone()
-    return None if row is None else Span(*row[:4])
+    return None if row is None else Span(*row[:5])
 
 
 def known_events(catalogue: EventCatalogue) -> dict[str, list[Any]]:

@@ -21,6 +21,7 @@ from msgspec import Struct, structs
 
 from app.eventstore.codec import Codec, encode_metadata
 from app.eventstore.port import Append, AppendedEvent, EventStore, StreamAppend
+from app.eventstore.reads import SharedReads
 from app.kernel.cipher import CommandSealing
 from app.kernel.decider import Decider
 from app.kernel.errors import (
@@ -101,6 +102,7 @@ class Executor:
         """
         self._sealing = sealing
         self._store = store
+        self._reads = SharedReads(store, limit=PAGE_EVENTS)
         self._codec = codec
         self._cache: OrderedDict[str, Folded] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -210,9 +212,7 @@ class Executor:
         folded = cached or Folded(step.decider.initial)
         asked_at = monotonic()
         while True:
-            page = await self._store.read_stream(
-                stream, after_version=folded.version, limit=PAGE_EVENTS
-            )
+            page = await self._reads.read(stream, folded.version)
             if page:
                 state = step.decider.fold(map(self._codec.decode, page), folded.state)
                 folded = Folded(state, page[-1].version, page[-1].position)

@@ -2,7 +2,7 @@
 
 import psycopg
 
-from app.kernel.errors import StoreUnavailable
+from app.kernel.errors import Contention, StoreUnavailable
 
 # Connections, rollbacks (serialisation, deadlock), resources, objects in use (lock timeouts),
 # intervention (shutdowns, cancelled and timed out statements), the system itself.
@@ -23,8 +23,8 @@ def is_loss(error: Exception) -> bool:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the server's state is at fault, and not what the step worked on."""
-    if isinstance(error, StoreUnavailable | OSError):
+    """Whether the server's state is at fault, or other writers, and not what the step worked on."""
+    if isinstance(error, StoreUnavailable | Contention | OSError):
         return True
     if not isinstance(error, psycopg.Error):
         return False

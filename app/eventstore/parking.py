@@ -2,11 +2,12 @@
 
 Events of one key are worked on in order, so what comes after a failure has to wait with it; other
 keys' events go on. Retrying works on all of the key's events up to the checkpoint, in order and in
-one transaction, which holds the checkpoint: nothing of the key can come in between. Where that
-fails, the events before the one that fails are worked on, and the key stays parked from there.
+one transaction, or in several where one would take too long. Each holds the checkpoint: nothing of
+the key can come in between. Where that fails, the events before the one that fails are worked on,
+and the key stays parked from there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -34,6 +35,10 @@ class ParkedKey(Struct, frozen=True):
         str, Meta(examples=["DatatypeMismatch: a number is wanted, and this is a text"])
     ]
     parked_at: datetime
+
+
+Tell = Callable[[ParkedKey, str | None], None]
+"""Is told of a key, as it was parked before, and why it still is; None: it is not."""
 
 
 class _Stretch(NamedTuple):
@@ -85,17 +90,68 @@ async def parked_keys(connection: Connection, consumers: Sequence[str]) -> list[
         return await cursor.fetchall()
 
 
+async def take_up(
+    connection: Connection,
+    works: Mapping[str, Work],
+    called: str,
+    *,
+    tell: Tell,
+    key: str | None = None,
+    skip: bool = False,
+    at_once: int | None = None,
+) -> None:
+    """Resume a key, or all, of consumers, each by its work; each key is told of when it is done.
+
+    Raises `NotFound` when nobody of them has parked the key; and what is no fault of events.
+    """
+    parked = [
+        each
+        for each in await parked_keys(connection, list(works))
+        if key is None or each.key == key
+    ]
+    if key is not None and not parked:
+        raise NotFound(f"{called} has not parked {key!r}")
+    for each in parked:
+        work = works[each.consumer]
+        tell(each, await _outcome_of(connection, each, work, skip=skip, at_once=at_once))
+
+
+async def _outcome_of(
+    connection: Connection, parked: ParkedKey, work: Work, *, skip: bool, at_once: int | None
+) -> str | None:
+    """Resume a key; why it is still parked."""
+    consumer, key = parked.consumer, parked.key
+    try:
+        await resume(connection, consumer, key, work, skip=skip, at_once=at_once)
+    except NotFound:  # somebody else was faster
+        keys = await parked_keys(connection, [consumer])
+        is_parked = key in {each.key for each in keys}
+        return "somebody else is taking it up" if is_parked else None
+    except Exception as error:
+        if is_transient(error):
+            raise
+        return named_line(error)
+    return None
+
+
 async def resume(
-    connection: Connection, consumer: str, key: str, work: Work, *, skip: bool = False
+    connection: Connection,
+    consumer: str,
+    key: str,
+    work: Work,
+    *,
+    skip: bool = False,
+    at_once: int | None = None,
 ) -> None:
     """Work on what was left out of a key (`skip`: but for its first event), and leave out no more.
 
-    `connection` is a session with the relation `batch`. Raises `NotFound` when the key is not
+    `connection` is a session with the relation `batch`; `at_once`: how many positions it has at the
+    most, in a transaction each (None: all that there are). Raises `NotFound` when the key is not
     parked, or is taken up by somebody else meanwhile; or what the work raises: the key is then
     parked from the event that fails, or as it was, where the failure is not an event's.
     """
     values: dict[str, Any] = {"consumer": consumer, "key": key, "skipped": int(skip)}
-    values |= {"at": None, "positions": None}
+    values |= {"at": None, "positions": at_once}
     while True:
         stretch = None
         try:
@@ -122,7 +178,8 @@ async def resume(
             if stretch.upto >= stretch.end:
                 return
             size = stretch.upto - stretch.first + 1
-            values |= {"skipped": 0, "at": stretch.upto + 1, "positions": 2 * size}
+            positions = min(2 * size, at_once or 2 * size)
+            values |= {"skipped": 0, "at": stretch.upto + 1, "positions": positions}
 
 
 async def _claim(connection: Connection, values: dict[str, Any]) -> _Stretch:

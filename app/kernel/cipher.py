@@ -5,7 +5,7 @@ digest is keyed with the customer's own key: equal values of one field of one cu
 digests, and it is the only thing that rules and SQL may compare.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -82,6 +82,10 @@ class CommandSealing(Protocol):
 
         Raises `Erased` when there are, and the customer was erased.
         """
+        ...
+
+    async def prepare(self, commands: Iterable[tuple[str | None, Struct]]) -> None:
+        """Fetch together the keys that each of the customers' commands would fetch by itself."""
         ...
 
 

@@ -5,7 +5,8 @@ between leaves the checkpoint and the timers as they were, and whoever comes nex
 the connection is lost so that nobody knows, the checkpoint tells: it is read before each step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,8 +19,13 @@ from app.eventstore.database import Connection
 
 _CALL = """
 CALL commit_reactions(
-    %(consumer)s, %(shard)s, %(after)s, %(upto)s,
+    %(consumer)s, %(shard)s, %(after)s, %(upto)s, %(row_version)s::xid,
     %(fired)s::jsonb, %(timers)s::jsonb, %(cancelled)s, %(request)s::jsonb
+)
+"""
+_RECORD = """
+SELECT record_reactions(
+    %(fired)s::jsonb, %(timers)s::jsonb, %(cancelled)s::text[], %(request)s::jsonb
 )
 """
 _FASTER = "TD001"
@@ -90,13 +96,35 @@ async def commit(
         "shard": checkpoint.shard if checkpoint else None,
         "after": span.after if span else None,
         "upto": span.upto if span else None,
+        "row_version": span.row_version if span else None,
+    }
+    with _races():
+        await connection.execute(_CALL, values | _values(outcome))
+
+
+async def record(connection: Connection, outcome: Outcome) -> None:
+    """Record in the open transaction, which holds the log's lock from then on: end it at once.
+
+    Raises as `commit` does, upon which the transaction, or what was saved of it, is to be left.
+    """
+    with _races():
+        await connection.execute(_RECORD, _values(outcome))
+
+
+def _values(outcome: Outcome) -> dict[str, Any]:
+    return {
         "fired": _encoder.encode(outcome.fired).decode() if outcome.fired else None,
         "timers": _encoder.encode(outcome.timers).decode() if outcome.timers else None,
         "cancelled": list(outcome.cancelled),
         "request": outcome.request.decode() if outcome.request else None,
     }
+
+
+@contextmanager
+def _races() -> Iterator[None]:
+    """Tell races that are lost from what else may go wrong."""
     try:
-        await connection.execute(_CALL, values)
+        yield
     except psycopg.Error as error:
         if error.sqlstate == _FASTER:
             raise LostRace from error

@@ -4,6 +4,7 @@ Each is decided on its stream as those before it leave it. All of it is recorded
 stream that somebody else has appended to meanwhile makes all of it be decided anew.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -148,7 +149,11 @@ class Deciding:
     async def _decided(self, orders: Sequence[Order], done: Collection[UUID]) -> Decisions:
         open_orders = [order for order in orders if order.event_id(0) not in done]
         wanted = {stream_of(order.send): order.send.decider for order in open_orders}
-        decisions = Decisions(await self._streams.load(wanted), self._codec)
+        folded, _ = await asyncio.gather(
+            self._streams.load(wanted),
+            self._sealing.prepare((o.send.customer_id, o.send.command) for o in open_orders),
+        )
+        decisions = Decisions(folded, self._codec)
         for order in open_orders:
             try:
                 await self._carry_out(order, decisions)

@@ -23,5 +23,30 @@ class ReactionRefused(Event, frozen=True):
     detail: str
 
 
-REGISTERED = (ReactionRefused,)
+class ReactionAct(Event, frozen=True):
+    """What operators ask for; recorded before it is done, whatever comes of it."""
+
+    is_administrative: ClassVar[bool] = True
+
+
+class RetryRequested(ReactionAct, frozen=True):
+    """Somebody wants what is left out of a key reacted to."""
+
+    tag: ClassVar[str] = "reaction.retry_requested"
+    title: ClassVar[str] = "Asked to retry what reactions leave out"
+
+    key: str | None
+    """None: of all parked keys."""
+
+
+class SkipRequested(ReactionAct, frozen=True):
+    """Somebody wants the first event that is left out of a key to be of no consequence."""
+
+    tag: ClassVar[str] = "reaction.skip_requested"
+    title: ClassVar[str] = "Asked to skip an event in reactions"
+
+    key: str
+
+
+REGISTERED = (ReactionRefused, RetryRequested, SkipRequested)
 """The event types of reactions, for the catalogue."""

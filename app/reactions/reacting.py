@@ -8,22 +8,24 @@ from app.eventstore.batch import Claim
 from app.eventstore.checkpoints import note_error
 from app.eventstore.database import Connection
 from app.eventstore.postgres import recorded_event
+from app.kernel.metrics import Counter
 from app.reactions.alone import Alone
 from app.reactions.commit import LostRace, Outcome, commit
 from app.reactions.decisions import Deciding
-from app.reactions.plan import Policies
+from app.reactions.plan import Plan, Policies
 
 MAX_RACES = 10
 """That are lost before others get a turn; with each, half as much is tried."""
 
 # Events that services send have types of their own choice: those are none of ours.
-_BATCH = """
+BATCH = """
 SELECT position, event_id, stream, version, type, schema_version, customer_id, data::text,
     metadata::text, occurred_at, recorded_at
 FROM batch
 WHERE type = ANY (%(types)s) AND NOT starts_with(stream, 'activity-')
 ORDER BY position
 """
+"""What a session's `batch` has of these types, as `recorded_event` takes it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -31,8 +33,11 @@ _log = structlog.get_logger(__name__)
 class Reacting:
     """A step of the reactor, for `app.eventstore.consumer.Consumer`."""
 
-    def __init__(self, claim: Claim, policies: Policies, deciding: Deciding) -> None:
-        """Take the checkpoint's claim, what is to follow, and what decides on it."""
+    def __init__(
+        self, claim: Claim, policies: Policies, deciding: Deciding, reactions: Counter
+    ) -> None:
+        """Take the checkpoint's claim, what is to follow, what decides on it, what counts it."""
+        self._reactions = reactions
         self._claim = claim
         self._policies = policies
         self._deciding = deciding
@@ -47,7 +52,7 @@ class Reacting:
         for lost_races in range(MAX_RACES):
             span, rows = await self._claim.look(
                 connection,
-                _BATCH,
+                BATCH,
                 {"types": self._policies.types},
                 max_events=max(max_events >> lost_races, 1),
             )
@@ -56,7 +61,7 @@ class Reacting:
             if span.unknown is not None and span.upto == span.after:
                 await self._wait_before(connection, span.unknown)
                 return False
-            outcome = Outcome()
+            outcome, plan = Outcome(), Plan()
             if rows:
                 plan = self._policies.plan(map(recorded_event, rows))
                 outcome = await self._deciding.outcome(plan, done)
@@ -65,6 +70,7 @@ class Reacting:
             except LostRace as lost:
                 done.update(lost.done)
             else:
+                self._reactions.inc(len(plan.orders) + len(plan.timers))
                 return span.upto < span.head
         return True
 

@@ -26,6 +26,7 @@ from app.eventstore.wakeups import Wakeups
 from app.kernel.cipher import CommandSealing
 from app.kernel.decider import Decider
 from app.kernel.errors import StoreUnavailable, named_line
+from app.kernel.metrics import UNMEASURED, Counter, Histogram
 from app.kernel.policy import Policy
 from app.reactions.alone import SESSION
 from app.reactions.decisions import Deciding
@@ -47,6 +48,15 @@ class Rules(NamedTuple):
     deciders: Sequence[Decider[Any, Any]]
 
 
+class Measures(NamedTuple):
+    """What a reactor counts and measures."""
+
+    reactions: Counter = UNMEASURED
+    """Commands sent, and timers set or cancelled, because of events."""
+    timer_lateness_s: Histogram = UNMEASURED
+    """Of timers that fired: from when they were due until what followed was committed."""
+
+
 class Reactor:
     """Reacts to events, and fires timers."""
 
@@ -61,6 +71,7 @@ class Reactor:
         upcasters: Sequence[Upcaster],
         sealing: CommandSealing,
         shards: int = 1,
+        measures: Measures | None = None,
     ) -> None:
         """Nothing connects before `run`. `shards`: of the checkpoint, when it is made here."""
         self._database = database
@@ -70,7 +81,13 @@ class Reactor:
         self._upcasters = upcasters
         self._policies = Policies(rules.policies, rules.deciders, codec)
         self._deciding = Deciding(Streams(store, codec), codec, sealing)
-        self._timers = Timers(self._connect, Commands(rules.deciders), self._deciding)
+        self._measures = measures or Measures()
+        self._timers = Timers(
+            self._connect,
+            Commands(rules.deciders),
+            self._deciding,
+            self._measures.timer_lateness_s,
+        )
         self._shards = shards
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,7 +97,7 @@ class Reactor:
             tasks.create_task(self._timers.run(stop))
             for checkpoint in checkpoints:
                 claim = Claim(checkpoint, self._codec.catalogue, max_batch_events=MAX_BATCH_EVENTS)
-                step = Reacting(claim, self._policies, self._deciding)
+                step = Reacting(claim, self._policies, self._deciding, self._measures.reactions)
                 consumer = Consumer(claim, partial(self._connect, ShardKey.CUSTOMER), step)
                 tasks.create_task(consumer.run(self._wakeups, stop))
 

@@ -13,7 +13,7 @@ from app.modules.inventory.decider import INVENTORY
 from app.modules.messages.decider import MESSAGE
 from app.modules.orders.decider import ORDER
 from app.modules.payments.decider import PAYMENT
-from app.modules.playback.decider import SUBSCRIPTION
+from app.modules.playback.decider import PLAYBACK, SUBSCRIPTION
 from app.modules.playback.policy import SUBSCRIPTION_PERIODS
 from app.modules.rides.decider import RIDE
 from app.modules.rides.policy import RIDES
@@ -39,6 +39,7 @@ DECIDERS: tuple[Decider[Any, Any], ...] = (
     QUESTION,
     CORRESPONDENT,
     RIDE,
+    PLAYBACK,
     SUBSCRIPTION,
     ORDER,
     PAYMENT,

@@ -1,4 +1,4 @@
-"""``GET /v1/timers``."""
+"""``GET /v1/timers`` and ``GET /v1/reactions``."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,10 +10,11 @@ from litestar.params import FromQuery, QueryParameter
 from msgspec import Struct
 from psycopg_pool import AsyncConnectionPool
 
-from app.eventstore.database import Connection
+from app.eventstore.database import Connection, borrowing
 from app.http.access import requires
 from app.kernel.cursors import Cursors
 from app.kernel.policy import MAX_TIMER_KEY_CHARACTERS
+from app.reactions.status import ReactionsStatus, reactions_status
 from app.reactions.waiting import MAX_PAGE_TIMERS, Timer, waiting_timers
 
 Prefix = Annotated[
@@ -34,8 +35,10 @@ class TimerPage(Struct, frozen=True):
     next_cursor: str | None
 
 
-def timer_routes(pool: AsyncConnectionPool[Connection], cursors: Cursors) -> list[HTTPRouteHandler]:
-    """The routes of timers."""
+def reaction_routes(
+    pool: AsyncConnectionPool[Connection], cursors: Cursors
+) -> list[HTTPRouteHandler]:
+    """The routes of what is told of reactions."""
 
     @get("/v1/timers", opt=requires("timers:read"), tags=["Reactions"], summary="List timers")
     async def list_timers(
@@ -49,4 +52,17 @@ def timer_routes(pool: AsyncConnectionPool[Connection], cursors: Cursors) -> lis
         place = (timers[-1].next_try_at, timers[-1].key) if more else None
         return TimerPage(timers, cursors.encode(place, *query) if place else None)
 
-    return [list_timers]
+    @get(
+        "/v1/reactions",
+        opt=requires("timers:read"),
+        tags=["Reactions"],
+        summary="Show how reactions are doing",
+    )
+    async def show_reactions() -> ReactionsStatus:
+        """How far the reactor has come, what it leaves out, and which timers wait.
+
+        `tidings reactions retry` and `skip` take up again what is left out.
+        """
+        return await borrowing(pool, reactions_status)
+
+    return [list_timers, show_reactions]

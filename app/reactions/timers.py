@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any, Union
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from app.eventstore.failures import is_transient
 from app.kernel.decider import Decider
 from app.kernel.errors import StoreUnavailable, named_line
 from app.kernel.event import Metadata
+from app.kernel.metrics import Histogram
 from app.kernel.policy import Send
 from app.reactions.alone import Alone
 from app.reactions.commit import Fired, LostRace, Outcome, commit
@@ -29,7 +31,9 @@ LOOK_EVERY_S = 0.25
 LEAST_PAUSE_S = 0.005
 
 _DUE = """
-SELECT key, set_by, category, thing_id, customer_id, command::text, metadata::text FROM timers
+SELECT key, set_by, category, thing_id, customer_id, command::text, metadata::text,
+    extract(epoch FROM clock_now() - due_at)::float8
+FROM timers
 WHERE next_try_at <= clock_now() ORDER BY next_try_at, key LIMIT %s
 """
 _NEXT = "SELECT extract(epoch FROM min(next_try_at) - clock_now())::float8 FROM timers"
@@ -53,6 +57,8 @@ class DueTimer(Struct, frozen=True):
     customer_id: str | None
     command: str
     metadata: str
+    lateness_s: float
+    """When it was looked at."""
 
 
 class Commands:
@@ -80,8 +86,11 @@ class Commands:
 class Timers:
     """Fires timers as they fall due. Any number of processes may do so; one has the work."""
 
-    def __init__(self, connect: Connect, commands: Commands, deciding: Deciding) -> None:
+    def __init__(
+        self, connect: Connect, commands: Commands, deciding: Deciding, lateness_s: Histogram
+    ) -> None:
         """Nothing connects before `run`."""
+        self._lateness_s = lateness_s
         self._connect = connect
         self._commands = commands
         self._deciding = deciding
@@ -125,10 +134,14 @@ class Timers:
         return 0
 
     async def _fire(self, connection: Connection, due: Sequence[DueTimer]) -> None:
+        looked_at = monotonic()
         orders = [self._commands.order(timer) for timer in due]
         request = await self._deciding.decide(orders, ())
         fired = [Fired(timer.key, timer.set_by) for timer in due]
         await commit(connection, Outcome(request, fired))
+        since_s = monotonic() - looked_at
+        for timer in due:
+            self._lateness_s.observe(timer.lateness_s + since_s)
 
     async def _after_failure(
         self, connection: Connection, due: Sequence[DueTimer], error: Exception

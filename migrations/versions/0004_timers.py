@@ -43,4 +43,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """What was to be done later is not done."""
     op.execute("DROP PROCEDURE commit_reactions")
+    op.execute("DROP FUNCTION record_reactions")
     op.drop_table("timers")

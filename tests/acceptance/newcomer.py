@@ -91,11 +91,21 @@ class Newcomer:
         while True:
             output = self._run(command, step.answer)
             try:
-                return self._compare(step, output)
+                self._compare(step, output)
+                return self._rest() if command.startswith("curl") and not only_reads else None
             except AssertionError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
+
+    def _rest(self) -> None:
+        """Whoever reads a page takes longer for a step than reactions to the one before."""
+        look = f"curl -u '$TIDINGS_API_KEY:' {self._running.url}/v1/reactions"
+        while True:
+            shards = json.loads(self._run(look, None))["shards"]
+            if all(shard["lag_events"] == 0 for shard in shards):
+                return
+            time.sleep(0.02)
 
     def _run(self, command: str, answer: Block | None) -> str:
         if command.startswith("make up"):

@@ -9,12 +9,13 @@ import psycopg
 import pytest
 
 from app.cli import main
-from app.embedded import EmbeddedPostgres
+from app.embedded import EmbeddedPostgres, find_running
 from tests.fixtures.old_postgres import old_postgres
 from tests.fixtures.tidings_up import TidingsUp, environment, tidings
 
 COMMANDS = (
-    "up", "serve", "projector", "migrate", "projections", "rebuild", "import", "simulate",
+    "up", "serve", "projector", "reactor", "migrate", "projections", "rebuild", "reactions",
+    "timers", "import", "simulate",
 )  # fmt: skip
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -83,7 +84,7 @@ def test_every_command_explains_itself(inside: Inside, command: str) -> None:
     for option in ("--help", "-h"):
         done = inside(command, option)
         assert done.returncode == 0
-        assert f" {command} " in done.stdout.partition("Usage:")[2].splitlines()[0]
+        assert command in done.stdout.partition("Usage:")[2].split()[:4]  # behind the program
         assert not done.stderr
 
 
@@ -117,6 +118,11 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["projections", "skip", "timeline"], "KEY"),
         (["projections", "reshard", "timeline", "0"], "0"),
         (["projections", "--schema", "a;b", "parked", "timeline"], "--schema: "),
+        (["reactor", "--poll-interval-ms", "0"], "--poll-interval-ms: "),
+        (["reactions", "nothing"], "nothing"),
+        (["reactions", "skip"], "KEY"),
+        (["reactions", "--schema", "a;b", "parked"], "--schema: "),
+        (["timers", "--limit", "0"], "--limit"),
         (["rebuild"], "timeline, customers, activity_counts, visits, inbox, offers, audit"),
         (["rebuild", "everything"], "everything"),
         (["rebuild", "timeline", "--rollback", "--drop-old"], "--rollback goes without --drop-old"),
@@ -165,6 +171,8 @@ def test_a_setting_that_does_not_exist_or_fit_is_refused(
         ["rebuild", "timeline"],
         ["projections", "retry", "timeline"],
         ["projections", "verify"],
+        ["reactor"],
+        ["reactions", "retry"],
     ],
     ids=" ".join,
 )
@@ -243,13 +251,57 @@ def test_commands_find_the_running_server(tidings_up: TidingsUp, tmp_path: Path)
     assert "customers" in rebuilt.stdout
     verified = run("projections", "verify", folder=tmp_path, settings=here)
     assert verified.returncode == 0, verified
-    assert verified.stdout.count("as the log has it") == 6
+    assert verified.stdout.count("as the log has it") == 7
     check_one_line(
         run("rebuild", "customers", "--rollback", folder=tmp_path, settings=here),
         1,
         "customers has no former generation",
     )
     assert tidings_up.answers("/v1/customers")
+
+
+def test_reactions_are_shown_and_taken_up_beside_the_running_reactor(
+    tidings_up: TidingsUp, tmp_path: Path
+) -> None:
+    here = {"data_dir": tidings_up.data_dir}
+    shown = run("reactions", folder=tmp_path, settings=here)
+    assert shown.returncode == 0, shown
+    assert shown.stdout.endswith("0 timers wait; 0 are overdue.\n")
+    for subcommand in ("parked", "retry"):
+        done = run("reactions", subcommand, folder=tmp_path, settings=here)
+        assert (done.returncode, done.stdout) == (0, "Nothing is parked.\n"), done
+    done = run("reactions", "skip", "carl", folder=tmp_path, settings=here)
+    check_one_line(done, 1, "the reactor has not parked 'carl'")
+    done = run("timers", "nothing:", folder=tmp_path, settings=here)
+    assert (done.returncode, done.stdout) == (0, "no timer waits\n")
+
+
+def test_what_the_reactor_has_parked_is_reacted_to(tidings_up: TidingsUp, tmp_path: Path) -> None:
+    here = {"data_dir": tidings_up.data_dir}
+    server = find_running(tidings_up.data_dir)
+    assert server
+    park = (
+        "INSERT INTO tidings.parked_keys (consumer, key, position, error, parked_at)"
+        " SELECT 'reactor', key, 1, 'it fails', now() FROM unnest(%s::text[]) AS key"
+    )
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(park, (["carl", "dora"],))
+    parked = run("reactions", "parked", folder=tmp_path, settings=here)
+    assert all(said in parked.stdout for said in ("carl", "dora", "it fails")), parked
+    done = run("reactions", "skip", "carl", folder=tmp_path, settings=here)
+    assert (done.returncode, done.stdout) == (0, "reactor carl: reacted to\n"), done
+    done = run("reactions", "retry", folder=tmp_path, settings=here)
+    assert (done.returncode, done.stdout) == (0, "reactor dora: reacted to\n"), done
+    with psycopg.connect(server) as connection:
+        recorded = connection.execute(
+            "SELECT type, data ->> 'key', metadata ->> 'actor' FROM tidings.events"
+            " WHERE stream = 'audit-reactor' ORDER BY version DESC LIMIT 2"
+        ).fetchall()
+    assert [(kind, key) for kind, key, _ in recorded] == [
+        ("reaction.retry_requested", None),
+        ("reaction.skip_requested", "carl"),
+    ]
+    assert all(actor.startswith("cli:") for *_, actor in recorded)
 
 
 def test_commands_start_a_server_of_their_own_where_none_runs(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ METRICS = {
     "tidings_projection_lag_events": "gauge",
     "tidings_projection_lag_seconds": "gauge",
     "tidings_projection_parked_keys": "gauge",
+    "tidings_reactor_lag_events": "gauge",
+    "tidings_reactor_lag_seconds": "gauge",
+    "tidings_reactor_parked_keys": "gauge",
+    "tidings_timers_overdue": "gauge",
+    "tidings_reactions_total": "counter",
+    "tidings_timer_lateness_seconds": "histogram",
 }
 SAMPLE = re.compile(r"^([a-z_]+)(\{.*\})? (\S+)$")
 
@@ -64,6 +70,20 @@ async def test_projections_are_listed_as_they_are(api: Api) -> None:
         [read] = [each for each in item["generations"] if each["is_read"]]
         assert read["parked_keys"] == 0
         assert (await api.read(f"/v1/projections/{item['name']}/parked"))["items"] == []
+
+
+async def test_reactions_are_shown_as_they_are(api: Api) -> None:
+    await api.record({"type": "Seen", "customer_id": "ann", "data": {}})
+    async with asyncio.timeout(20):
+        while True:
+            status = await api.read("/v1/reactions")
+            [shard] = status["shards"]
+            if shard["lag_events"] == 0:
+                break
+            await asyncio.sleep(0.05)
+    assert (shard["shard"], shard["parked_keys"], shard["last_error"]) == (0, 0, None)
+    assert status["timers"] == {"waiting": 0, "overdue": 0, "lateness_seconds": 0}
+    assert (await api.read("/v1/timers"))["items"] == []
 
 
 async def test_each_request_and_event_is_counted_whichever_worker_has_it(api: Api) -> None:

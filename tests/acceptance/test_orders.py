@@ -125,11 +125,13 @@ async def test_of_many_at_once_who_want_the_last_ones_so_many_get_them(api: Api,
             return (await api.get(payment)).status == 200
 
         async def is_decided() -> bool:
-            return (await api.read(f"/v1/orders/{order_id}"))["status"] != "placed"
+            return str((await api.read(f"/v1/orders/{order_id}"))["status"]) != "placed"
 
         async def is_balanced() -> bool:
             order, paid = await api.read(f"/v1/orders/{order_id}"), await api.read(payment)
-            return bool(paid["rest"] == (order["confirmed_total"] or 0))
+            confirmed_total: int = order["confirmed_total"] or 0
+            rest: int = paid["rest"]
+            return rest == confirmed_total
 
         await until_async(is_requested, seconds=WITHIN_S)
         await asyncio.gather(*(api.post(f"{payment}/confirm", {}) for _ in range(2)))
@@ -179,7 +181,7 @@ async def test_what_was_never_begun_is_not_there(api: Api, name: str) -> None:
         ("/v1/orders/o/ship", {"now": True}, "now"),
         ("/v1/payments/p/request", {"customer_id": "a", "amount": 0, "currency": "EUR"}, "amount"),
         ("/v1/payments/p/decline", {}, "reason"),
-        ("/v1/payments/p/refund", {"refund_id": "cancellation", "amount": 1}, "refund_id"),
+        ("/v1/payments/p/refund", {"refund_id": "Oh no", "amount": 1}, "refund_id"),
         ("/v1/inventory/i/receive", {"quantity": -1}, "quantity"),
         ("/v1/inventory/i/reserve", {"order_id": "a?b", "quantity": 1}, "order_id"),
     ],

@@ -25,6 +25,8 @@ OWN = {
     ("get", "/v1/customers/{customer_id}/timeline/live"),
     ("post", "/v1/customers/{customer_id}/inbox/{message_id}/read"),
     ("post", "/v1/customers/{customer_id}/preferences"),
+    ("post", "/v1/customers/{customer_id}/transactions/{transaction_id}/confirm"),
+    ("post", "/v1/customers/{customer_id}/transactions/{transaction_id}/deny"),
 }
 NEWS = {"consents": [{"channel": "email", "topic": "news", "given": True}]}
 

@@ -5,7 +5,7 @@ fixture `store` runs the suite by importing everything from here.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -79,12 +79,12 @@ class Interposed:
             await run(self.before.pop(), Increment(), self.rival_counter)
         return await self.store.append(append)
 
-    async def read_stream(
-        self, stream: str, *, after_version: int = 0, limit: int | None = None
+    async def read_streams(
+        self, after_versions: Mapping[str, int], *, limit: int
     ) -> Sequence[RecordedEvent]:
         self.reads += 1
         await asyncio.sleep(0)  # as when the store is elsewhere: others come meanwhile
-        return await self.store.read_stream(stream, after_version=after_version, limit=limit)
+        return await self.store.read_streams(after_versions, limit=limit)
 
     async def find(self, event_id: UUID) -> RecordedEvent | None:
         return await self.store.find(event_id)

@@ -34,7 +34,7 @@ class Remembered:
     stale_reads: list[str] = field(default_factory=list)
 
 
-async def insist(api: Api, method: str, target: str, body: object, **headers: str) -> Answer:
+async def insist(api: Api, method: str, target: str, body: object = None, **headers: str) -> Answer:
     """Send the same request until it is answered; no answer, and 503, mean: unknown, send again.
 
     The answer comes from a command or events with ids, so that sending again is safe.

@@ -12,6 +12,7 @@ from app.modules.payments.decider import (
     PaymentDiffers,
     PaymentNotCaptured,
     RefundDiffers,
+    RefundReserved,
     RefundTooLarge,
     RequestPayment,
     RequestRefund,
@@ -93,6 +94,12 @@ def test_a_refund_is_requested_once() -> None:
 
 def test_another_refund_under_the_same_id_is_refused() -> None:
     given(PAYMENT, *SOME_BACK).when(RequestRefund("broken", 501)).then_refused(RefundDiffers)
+
+
+def test_the_refund_of_a_cancellation_is_made_by_cancelling_alone() -> None:
+    by_hand = RequestRefund("cancellation", shop.TOTAL)
+    for history in (CAPTURED, ALL_BACK):
+        given(PAYMENT, *history).when(by_hand).then_refused(RefundReserved)
 
 
 def test_no_more_goes_back_than_came() -> None:

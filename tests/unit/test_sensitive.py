@@ -10,6 +10,7 @@ from msgspec import Struct
 from app.catalogue import CATALOGUE
 from app.kernel.cipher import Sealed, SealedValue
 from app.kernel.sensitive import Names, Sensitive, SensitiveByName, SensitiveFields, marked_fields
+from app.modules.accounts.decider import RecordTransaction
 from app.modules.customers.decider import (
     CUSTOMER,
     ChangeTraits,
@@ -19,6 +20,8 @@ from app.modules.customers.decider import (
 )
 from app.modules.customers.events import CustomerTraitsChanged
 from app.modules.messages.decider import RequestMessage
+from app.modules.rides.decider import RequestRide
+from app.modules.support.decider import OpenQuestion
 
 
 class Moved(Struct, frozen=True):
@@ -38,13 +41,20 @@ def test_a_marked_field_is_read_plain_and_sealed() -> None:
         assert msgspec.json.decode(msgspec.json.encode(moved), type=Moved) == moved
 
 
-SENSITIVE_COMMANDS = (Register, ChangeTraits, RequestMessage)
+SENSITIVE_COMMANDS = (
+    Register,
+    ChangeTraits,
+    RequestMessage,
+    RecordTransaction,
+    RequestRide,
+    OpenQuestion,
+)
 
 
 def test_what_is_sensitive_is_marked_in_commands_and_events_alike() -> None:
     commands = {name for of in SENSITIVE_COMMANDS for name, _ in marked_fields(of)}
     events = {name for of in CATALOGUE.types.values() for name, _ in marked_fields(of)}
-    assert commands == events == {"text", "traits"}
+    assert commands == events == {"text", "traits", "counterparty", "pickup", "dropoff"}
 
 
 @pytest.mark.parametrize("name", ["email", "Email", "e-mail", "E_MAIL", "e mail"])

@@ -9,13 +9,13 @@
 WITH head AS (
     SELECT max(position) AS position FROM events
 ), claimed AS (
-    SELECT position, shard, shards, consumer FROM checkpoints
+    SELECT position, shard, shards, consumer, xmin AS row_version FROM checkpoints
     WHERE consumer = %(consumer)s AND shard = %(shard)s
         AND position < (SELECT position FROM head)
     {lock}
 ), wanted AS (
     SELECT claimed.position AS after, head.position AS head, claimed.shard, claimed.shards,
-        claimed.consumer, least(head.position, claimed.position + %(max_events)s) AS upto
+        claimed.consumer, claimed.row_version, least(head.position, claimed.position + %(max_events)s) AS upto
     FROM claimed, head
 ), known AS MATERIALIZED (
     SELECT wanted.*, (
@@ -27,7 +27,7 @@ WITH head AS (
     ) AS unknown
     FROM wanted
 )
-SELECT after, coalesce(unknown - 1, upto) AS upto, head, unknown,
+SELECT after, coalesce(unknown - 1, upto) AS upto, head, unknown, row_version::text,
     set_config('tidings.batch_consumer', consumer, true),
     set_config('tidings.batch_shard', shard::text, true),
     set_config('tidings.batch_shards', shards::text, true),

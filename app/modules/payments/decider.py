@@ -42,6 +42,10 @@ class RefundDiffers(Refused):
     """Another refund was requested under this id."""
 
 
+class RefundReserved(Refused):
+    """The refund `cancellation` is made by cancelling the payment."""
+
+
 class PaymentNotCaptured(Refused):
     """There is no money yet that could go back."""
 
@@ -196,6 +200,8 @@ def _cancel(payment: KnownPayment) -> Sequence[Event]:
 
 
 def _request_refund(command: RequestRefund, payment: KnownPayment) -> Sequence[Event]:
+    if command.refund_id == CANCELLATION:
+        raise RefundReserved
     if not isinstance(payment, Captured):
         raise PaymentNotCaptured
     if known := payment.refunds.get(command.refund_id):

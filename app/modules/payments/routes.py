@@ -11,7 +11,6 @@ from msgspec import Meta, Struct
 from app.eventstore.execute import Step
 from app.http.access import requires
 from app.http.conditional import etag
-from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.payments.decider import (
     PAYMENT,
@@ -31,7 +30,6 @@ from app.modules.payments.decider import (
     RequestPayment,
     RequestRefund,
 )
-from app.modules.payments.events import CANCELLATION
 from app.security.commands import Commands, command
 
 MAX_AMOUNT = 10**15
@@ -176,8 +174,6 @@ def _refund_routes(commands: Commands) -> list[HTTPRouteHandler]:
         request: Request[Any, Any, Any], payment_id: FromPath[str], data: JSONBody[RefundRequest]
     ) -> ASGIApp:
         """Once under each `refund_id`, and never more than is left of the payment."""
-        if data.refund_id == CANCELLATION:
-            raise InvalidInput("that one is made by cancelling the payment", field="refund_id")
         asked = RequestRefund(data.refund_id, data.amount)
         return await commands.run(request, _step(payment_id, asked))
 

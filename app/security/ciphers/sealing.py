@@ -1,6 +1,6 @@
 """Sealing, before anything reaches the store: events' data by name, commands' fields as marked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,20 +49,22 @@ class Sealing:
 
     async def command(self, customer_id: str | None, command: C) -> C:
         """See `CommandSealing.command`; raises `Erased` and `StoreUnavailable`."""
-        marked = marked_fields(type(command))
-        if not marked or customer_id is None:
-            return command
-        before = {name: getattr(command, name) for name, _ in marked}
-        if not any(is_whole or self._is_suspect(before[name]) for name, is_whole in marked):
+        if customer_id is None or not self._takes_key(command):
             return command
         key = (await self._keys.of_all([customer_id]))[customer_id]
         if key is None:
             raise Erased
-        after = {
-            name: _whole(name, before[name], key) if is_whole else self._by_name(before[name], key)
-            for name, is_whole in marked
-        }
+        after = {}
+        for name, is_whole in marked_fields(type(command)):
+            before = getattr(command, name)
+            after[name] = _whole(name, before, key) if is_whole else self._by_name(before, key)
         return replace(command, **after)
+
+    async def prepare(self, commands: Iterable[tuple[str | None, msgspec.Struct]]) -> None:
+        """See `CommandSealing.prepare`; raises `StoreUnavailable`."""
+        whose = {customer_id for customer_id, command in commands if self._takes_key(command)}
+        if known := [customer_id for customer_id in whose if customer_id is not None]:
+            await self._keys.of_all(known)
 
     def _may_hold_sensitive(self, event: NewEvent) -> bool:
         return self._fields.of(event.type).may_occur_in(bytes(event.data))
@@ -80,6 +82,12 @@ class Sealing:
         key = keys[event.customer_id]
         names = self._fields.of(event.type)
         return replace(event, data=with_sealed(event.data, names, sealer(key)))
+
+    def _takes_key(self, command: msgspec.Struct) -> bool:
+        return any(
+            is_whole or self._is_suspect(getattr(command, name))
+            for name, is_whole in marked_fields(type(command))
+        )
 
     def _is_suspect(self, value: object) -> bool:
         return self._fields.everywhere.may_occur_in(_encoder.encode(value))

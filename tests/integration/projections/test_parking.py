@@ -78,6 +78,23 @@ async def test_a_parked_key_comes_back_whole_and_in_order(stage: Stage, skip: bo
         assert (await positions_of(stage, "ann"))[-1] == 21
 
 
+async def test_a_key_comes_back_whole_in_several_transactions(stage: Stage) -> None:
+    async with a_poisoned_log(stage), await stage.log.connect(TIMELINE.shard_key) as connection:
+        mended = TIMELINE.generation(1)
+        sizes: list[int] = []
+
+        async def work(connection: Connection) -> None:
+            cursor = await connection.execute("SELECT count(*) FROM batch")
+            sizes.extend(count for (count,) in await cursor.fetchall())
+            await mended.work(connection)
+
+        await resume(connection, mended.name, "ann", work, at_once=4)
+        assert not await parked(stage)
+        assert len(sizes) > 2
+        assert max(sizes) <= 2
+        assert await positions_of(stage, "ann") == [1, 4, 7, 10, 13, 16, 19]
+
+
 async def test_a_key_that_fails_again_stays_parked(stage: Stage) -> None:
     async with a_poisoned_log(stage), await stage.log.connect(TIMELINE.shard_key) as connection:
         before = await parked(stage)

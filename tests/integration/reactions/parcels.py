@@ -118,6 +118,10 @@ PARCEL: Decider[ParcelCommand, Parcel] = Decider(
 def _on_arrival(happened: Happened[ParcelArrived]) -> Iterable[Effect]:
     if happened.thing_id == "poison":
         raise ZeroDivisionError("it is poisoned")
+    yield from _on_any_arrival(happened)
+
+
+def _on_any_arrival(happened: Happened[ParcelArrived]) -> Iterable[Effect]:
     text = f"Parcel {happened.thing_id} waits for you"
     yield Send(
         MESSAGE, happened.thing_id, RequestMessage("parcel", text), customer_id=happened.customer_id
@@ -151,4 +155,8 @@ POLICY = Policy(
     },
 )
 RULES = Rules((POLICY,), (PARCEL, MESSAGE))
+MENDED = Rules(
+    (Policy("parcels", {**POLICY.reactions, ParcelArrived: _on_any_arrival}),), RULES.deciders
+)
+"""With which nothing is poisonous."""
 CODEC = Codec(EventCatalogue([*PARCEL.events, MessageRequested, MessageRead, ReactionRefused]))

@@ -17,7 +17,11 @@ from app.eventstore.wakeups import Wakeups
 from app.kernel.cipher import CommandSealing
 from app.kernel.decider import Decider
 from app.kernel.event import Metadata, RecordedEvent
+from app.reactions.decisions import Deciding
+from app.reactions.parked import Retry, resume_parked
+from app.reactions.plan import Policies
 from app.reactions.reactor import CONSUMER, Reactor, Rules
+from app.reactions.streams import Streams
 from tests.integration.reactions.parcels import CODEC, RULES
 
 POLL = timedelta(seconds=1)
@@ -29,6 +33,9 @@ class Unsealed:
 
     async def command(self, _customer_id: str | None, command: Any) -> Any:
         return command
+
+    async def prepare(self, commands: Any) -> None:
+        pass
 
 
 @dataclass
@@ -73,10 +80,45 @@ class Stage:
                 stop.set()
                 await asyncio.wait_for(running, DEADLINE_S)
 
+    def retrying(self, rules: Rules, sealing: CommandSealing | None = None) -> Retry:
+        """What reacts to what is left out of a key."""
+        deciding = Deciding(Streams(self.store, CODEC), CODEC, sealing or Unsealed())
+        policies = Policies(rules.policies, rules.deciders, CODEC)
+        return Retry(policies, deciding, CODEC.catalogue)
+
+    async def retry(
+        self,
+        rules: Rules,
+        key: str | None = None,
+        *,
+        skip: bool = False,
+        sealing: CommandSealing | None = None,
+    ) -> list[tuple[str, str | None]]:
+        """Take up what is parked; each key, and why it still is."""
+        told: list[tuple[str, str | None]] = []
+        await resume_parked(
+            self.database,
+            self.retrying(rules, sealing),
+            (),
+            tell=lambda parked, error: told.append((parked.key, error)),
+            key=key,
+            skip=skip,
+        )
+        return told
+
+    async def parked(self) -> list[tuple[str, int]]:
+        """The keys that are left out, and from which position on."""
+        rows = await self.rows("SELECT key, position FROM parked_keys ORDER BY key")
+        return [(key, position) for key, position in rows]
+
     async def events(self, kind: str = "") -> list[RecordedEvent]:
         """What is recorded; of a type, if one is named."""
         log = await self.store.read_log(after=0, limit=5000)
         return [event for event in log if not kind or event.type == kind]
+
+    async def messages(self) -> list[str]:
+        """The streams of the messages that are requested, in order."""
+        return [event.stream for event in await self.events("message.requested")]
 
     async def until(self, kind: str, count: int = 1) -> list[RecordedEvent]:
         """Wait for so many events of a type, and a moment longer for what is too much."""
