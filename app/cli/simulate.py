@@ -20,6 +20,9 @@ from app.simulation.story import Story
 from app.simulation.tally import Tally
 
 ACTOR = "simulate"
+DEFAULT_URL = "http://127.0.0.1:8000"
+DEFAULT_DAYS = 3
+MAX_DAYS = 60
 DEFAULT_DURATION_S = 15.0
 MAX_CUSTOMERS = 100_000
 MAX_EVENTS_PER_S = 10_000
@@ -50,7 +53,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @click.command
 @click.option(
     "--url",
-    default="http://127.0.0.1:8000",
+    default=DEFAULT_URL,
     show_default=True,
     callback=_checked_url,
     help="Where the API is.",
@@ -73,7 +76,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @click.option(
     "--events",
     type=click.IntRange(0, MAX_LIVE_EVENTS),
-    help="How many live events are sent; instead of --duration.",
+    help="About how many live events are sent; instead of --duration.",
 )
 @click.option(
     "--duration",
@@ -90,6 +93,17 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     show_default=True,
     help="Which crowd it is; another seed is another one.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Play days of all businesses on a throwaway store within minutes, and check that the "
+    "books balance. The exit status is 1 unless they do.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, MAX_DAYS),
+    help=f"How many days --check plays. Default: {DEFAULT_DAYS}.",
+)
 @settings_options("api_key", "data_dir", "schema", "secret", "environment")
 def command(
     url: str,
@@ -99,16 +113,29 @@ def command(
     events: int | None,
     duration: float | None,
     seed: int,
+    check: bool,
+    days: int | None,
     **options: Any,
 ) -> None:
     """Play a believable crowd of customers against a running API, to have something to look at.
 
     They browse, sign up, fill carts, order and pay, listen to podcasts, take rides, ask questions.
-    First comes their past fortnight, in batches; then live events, one by one.
+    First comes their past fortnight, in batches; then live events, one by one, and beside them
+    the businesses: a shop with a payment provider and a warehouse, a bank with a scorer, riders and
+    drivers, a support desk. What they do next depends on what the API tells them.
 
     The same seed gives the same people, events and ids: a second run repeats the first, and adds
-    nothing (a larger or longer one adds the rest). Everything made up, nobody real.
+    nothing but what was waited for (a larger or longer one adds the rest). Everything made up,
+    nobody real.
     """
+    if check:
+        _refuse_with_check(url=url, events=events, duration=duration)
+        # The embedded PostgreSQL is loaded only where it is wanted.
+        from app.cli.simulation_check import run_check  # noqa: PLC0415 - as said
+
+        sys.exit(run_check(seed, customers, days or DEFAULT_DAYS))
+    if days is not None:
+        raise click.UsageError("--days goes with --check")
     if events is not None and duration is not None:
         raise click.UsageError("give --events or --duration, not both")
     if events is None:
@@ -122,6 +149,13 @@ def command(
     if stopped:
         sys.exit(STOPPED_STATUS + stopped)
     sys.exit(1 if tally.outcomes["rejected"] else 0)
+
+
+def _refuse_with_check(**options: object) -> None:
+    """It has an API and a pace of its own."""
+    given = [name for name, value in options.items() if value not in {None, DEFAULT_URL}]
+    if given:
+        raise click.UsageError(f"--{given[0]} does not go with --check")
 
 
 async def _play(

@@ -13,15 +13,17 @@ from app.simulation.crowd import Person
 from app.simulation.tally import Tally
 
 REDRAWS_PER_S = 8
+KINDS = ("recorded", "repeated", "refused", "rejected")
 
 
 class SimulationDisplay:
     """Shows a tally. Use it as a context; leaving it sums up."""
 
-    def __init__(self, tally: Tally, url: str) -> None:
-        """The tally is read as it changes."""
+    def __init__(self, tally: Tally, url: str, *, stays: bool = True) -> None:
+        """The tally is read as it changes. `stays`: there is something to look at afterwards."""
         self._tally = tally
         self._url = url
+        self._stays = stays
         self._live = Live(
             get_renderable=self._picture,
             console=errors,
@@ -51,27 +53,27 @@ class SimulationDisplay:
         tally = self._tally
         table = Table(box=None, header_style="bold")
         table.add_column("phase", min_width=14)
-        for column in ("sent", "recorded", "repeated", "rejected", "live/s"):
+        for column in ("sent", *KINDS, "live/s"):
             table.add_column(column, justify="right", min_width=9)
-        counts = [f"{tally.outcomes[kind]:,}" for kind in ("recorded", "repeated", "rejected")]
+        counts = [f"{tally.outcomes[kind]:,}" for kind in KINDS]
         table.add_row(tally.phase, f"{tally.sent:,}", *counts, f"{tally.live_per_s:.1f}")
         lines = [Text(f"  {each.person.name}: {each.name}", "dim") for each in list(tally.latest)]
-        timeline = [Text(f"\n{self._curl(tally.busiest)}")] if tally.busiest else []
+        busiest = tally.busiest if self._stays else None
+        timeline = [Text(f"\n{self._curl(busiest)}")] if busiest else []
         return Group(table, *lines, *timeline)
 
     def _sum_up(self) -> None:
         tally = self._tally
-        recorded, repeated, rejected = (
-            tally.outcomes[kind] for kind in ("recorded", "repeated", "rejected")
-        )
+        recorded, repeated, refused, rejected = (tally.outcomes[kind] for kind in KINDS)
         live = f", {tally.live:,} of them live at {tally.live_per_s:.1f}/s" if tally.live else ""
         _say(
             f"{tally.sent:,} sent: {recorded:,} recorded, {repeated:,} recorded before,"
-            f" {rejected:,} rejected, in {tally.seconds:.1f} s{live}"
+            f" {refused:,} refused as they should be, {rejected:,} rejected,"
+            f" in {tally.seconds:.1f} s{live}"
         )
         for reason, times in tally.reasons.items():
             _say(f"  rejected {times:,} times: {reason}")
-        if tally.busiest:
+        if tally.busiest and self._stays:
             _say(f"The timeline of {tally.busiest.name}:\n  {self._curl(tally.busiest)}")
 
     def _curl(self, person: Person) -> str:

@@ -23,8 +23,14 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 PART_EVENTS = 100
 """Read at a time: as many of the largest make a page too large, but no more."""
 
+MAX_VERSION = 2**31 - 1
+
 _LOG = "log"
 
+OptionalVersion = Annotated[
+    int | None,
+    QueryParameter(ge=0, le=MAX_VERSION, description="Of an event: those after it, exclusive."),
+]
 Limit = Annotated[
     int,
     QueryParameter(ge=1, le=MAX_PAGE_EVENTS, description="How many events at the most."),
@@ -105,14 +111,18 @@ def log_routes(store: EventStore, discloses: Discloses, cursors: Cursors) -> lis
     async def read_stream(
         request: Request[Any, Any, Any],
         stream: FromPath[str],
+        after: OptionalVersion = None,
         cursor: FromQuery[str | None] = None,
         limit: Limit = 100,
         min_position: OptionalPosition = None,
     ) -> EventPage:
-        """The events of one stream, such as `customer-ann` or `activity-ann`, by version."""
+        """The events of one stream, such as `customer-ann` or `activity-ann`, by version.
+
+        A page goes on at its `next_cursor`, or after the version of its last event.
+        """
         await check_recorded(store, min_position)
         query = ("stream", stream)
-        (after_version,) = cursors.decode(cursor, tuple[int], *query) if cursor else (0,)
+        (after_version,) = cursors.decode(cursor, tuple[int], *query) if cursor else (after or 0,)
 
         async def read(last: RecordedEvent | None, limit: int) -> Sequence[RecordedEvent]:
             since = last.version if last else after_version

@@ -1,9 +1,9 @@
 """The API as its clients see it: send, read the outcome, and send again when it cannot be had."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Struct
 from yarl import URL
 
 from app.kernel.errors import TidingsError
+from app.simulation.entries import Entry
 from app.simulation.messages import Message
 
 RETRY_SECONDS = 60.0
@@ -18,6 +19,10 @@ FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
 REQUEST_TIMEOUT_SECONDS = 30.0
 UNAVAILABLE = frozenset({429, 502, 503, 504})
+BUSY = frozenset({"contention"})
+"""Codes of problems that will be over when it is sent again."""
+PROBLEM = "urn:tidings:problem:"
+MAX_PAGE_EVENTS = 1000
 JSON = {"Content-Type": "application/json"}
 
 
@@ -28,9 +33,12 @@ class ApiUnavailable(TidingsError):
 class Outcome(Struct, frozen=True):
     """What became of a message."""
 
-    kind: Literal["recorded", "repeated", "rejected"]
+    kind: Literal["recorded", "repeated", "refused", "rejected"]
+    """Repeated, or nothing to do; refused as the story has it, or rejected."""
     reason: str = ""
     """Why it was rejected, in one line."""
+    code: str = ""
+    """The code of that problem."""
 
 
 class _Answer(Struct, frozen=True):
@@ -41,6 +49,7 @@ class _Answer(Struct, frozen=True):
 class _Problem(Struct, frozen=True):
     title: str = ""
     detail: str = ""
+    type: str = ""
 
     def __str__(self) -> str:
         return self.detail or self.title
@@ -67,11 +76,16 @@ class _CommandOutcome(Struct, frozen=True):
 
 
 class _StreamEvent(Struct, frozen=True):
+    type: str
     occurred_at: datetime
 
 
 class _StreamPage(Struct, frozen=True):
     items: Sequence[_StreamEvent]
+
+
+class _LogPage(Struct, frozen=True):
+    items: Sequence[Entry]
 
 
 class Client:
@@ -98,18 +112,38 @@ class Client:
 
     async def first_event_at(self, stream: str) -> datetime | None:
         """When the first event of a stream occurred, if there is one."""
-        answer = await self._ask("GET", f"/v1/streams/{stream}?limit=1")
+        body = await self._read(f"/v1/streams/{stream}?limit=1")
+        return msgspec.json.decode(body, type=_StreamPage).items[0].occurred_at if body else None
+
+    async def first_type(self, stream: str, types: Collection[str]) -> str | None:
+        """The type of a stream's first event that is one of these, if there is one."""
+        body = await self._read(f"/v1/streams/{stream}?limit={MAX_PAGE_EVENTS}")
+        items = msgspec.json.decode(body, type=_StreamPage).items if body else ()
+        return next((item.type for item in items if item.type in types), None)
+
+    async def log_after(self, position: int) -> Sequence[Entry]:
+        """Some events of the log behind a position, in order; none at its end."""
+        body = await self._read(f"/v1/events?after={position}&limit={MAX_PAGE_EVENTS}")
+        return msgspec.json.decode(body, type=_LogPage).items if body else ()
+
+    async def look(self, path: str) -> Any:
+        """What a query answers, as JSON; None where there is no such thing."""
+        body = await self._read(path)
+        return msgspec.json.decode(body) if body else None
+
+    async def _read(self, path: str) -> bytes | None:
+        answer = await self._ask("GET", path)
         if answer.status == 404:
             return None
         if answer.status != 200:
             raise ApiUnavailable(f"{self._url} cannot be read: {_reason(answer)}")
-        return msgspec.json.decode(answer.body, type=_StreamPage).items[0].occurred_at
+        return answer.body
 
     async def send(self, message: Message) -> Outcome:
         """Send one message. Raises `ApiUnavailable` when it cannot be done in time."""
         answer = await self._ask("POST", message.path, message.body, message.headers)
         if answer.status >= 300:
-            return Outcome("rejected", f"{message.name}: {_reason(answer)}")
+            return Outcome("rejected", f"{message.name}: {_reason(answer)}", _code(answer))
         if message.is_event:
             return msgspec.json.decode(answer.body, type=_EventOutcome).told()
         done = msgspec.json.decode(answer.body, type=_CommandOutcome)
@@ -133,7 +167,7 @@ class Client:
         while True:
             try:
                 answer = await self._send(method, path, body, headers or {})
-                if answer.status not in UNAVAILABLE:
+                if answer.status not in UNAVAILABLE and _code(answer) not in BUSY:
                     return answer
                 why = _reason(answer)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -164,6 +198,16 @@ def _is_ready(answer: _Answer) -> bool:
         return msgspec.json.decode(answer.body, type=_Health).status == "ready"
     except msgspec.MsgspecError:
         return False
+
+
+def _code(answer: _Answer) -> str:
+    """Of a problem: ``ride-taken``; empty for whatever is none."""
+    if answer.status < 400:
+        return ""
+    try:
+        return msgspec.json.decode(answer.body, type=_Problem).type.removeprefix(PROBLEM)
+    except msgspec.MsgspecError:
+        return ""
 
 
 def _reason(answer: _Answer) -> str:

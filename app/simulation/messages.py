@@ -22,11 +22,13 @@ class Event(Struct, frozen=True):
 
 
 class Command(Struct, frozen=True):
-    """A command to a customer, and the key under which a repeat is recognised."""
+    """A command, and the key under which a repeat is recognised."""
 
     name: str
     fields: Mapping[str, Any]
     key: str
+    path: str = ""
+    """Where it is sent to; that of the customer, if it is not given."""
 
 
 class Message(Struct, frozen=True):
@@ -50,7 +52,7 @@ class Message(Struct, frozen=True):
         """Where it is sent to."""
         if isinstance(self.content, Event):
             return "/v1/events"
-        return f"/v1/customers/{self.person.customer_id}/{self.content.name}"
+        return self.content.path or f"/v1/customers/{self.person.customer_id}/{self.content.name}"
 
     @property
     def body(self) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
+from app.simulation.acting import Acting
+from app.simulation.cast import Part
 from app.simulation.client import Client
 from app.simulation.messages import Message
 from app.simulation.story import PAST, Story
@@ -14,6 +16,9 @@ BATCH_EVENTS = 500
 LANES = 16
 MAX_WAITING_MESSAGES = 8
 """In each lane; beyond that, the story waits."""
+COMMANDS_A_STORY = 15
+"""Roughly, of a business. They are half of what is sent."""
+STORIES_AT_ONCE = 12
 MAX_CATCH_UP_SECONDS = 1.0
 """After a stall, messages follow faster for at most what this time had room for."""
 
@@ -28,11 +33,59 @@ async def play(
         for message, outcome in zip(batch, await client.send_events(batch), strict=True):
             tally.count(message, outcome)
     tally.phase = "Accounts"
-    await _send_all(_at_once(story.accounts()), client, tally)
+    await send_all(story.accounts(), client, tally)
     tally.phase = "Live"
     tally.begin_live()
-    await _send_all(_paced(islice(story.live(), live_messages), per_s), client, tally)
+    await _play_live(story, client, tally, live_messages, per_s)
     tally.phase = "Done"
+
+
+async def _play_live(
+    story: Story, client: Client, tally: Tally, messages: int, per_s: float
+) -> None:
+    """Free events and customers' commands, and beside them the stories of the businesses."""
+    stories = messages // (2 * COMMANDS_A_STORY)
+    pace = Pace(per_s)
+    acting = Acting(client, tally, pace.turn)
+    supplies = list(story.supplies()) if stories else []
+    free = islice(story.live(), messages - stories * COMMANDS_A_STORY)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_send_all(_paced(free, pace), client, tally))
+            for part in supplies:
+                await acting.live(part)
+            group.create_task(_tell_all(story.parts(stories), acting))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _tell_all(parts: Iterable[Part], acting: Acting) -> None:
+    """Some stories at a time. Those of one person do not wait for each other."""
+    left = iter(parts)
+
+    async def tell() -> None:
+        for part in left:
+            await acting.live(part)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(STORIES_AT_ONCE):
+            group.create_task(tell())
+
+
+class Pace:
+    """Lets through so many a second."""
+
+    def __init__(self, per_s: float) -> None:
+        """It begins with the first."""
+        self._per_s = per_s
+        self._due: float | None = None
+
+    async def turn(self) -> None:
+        """Wait for the next turn. After a stall, they follow faster for a moment."""
+        now = asyncio.get_running_loop().time
+        due = now() if self._due is None else max(self._due, now() - MAX_CATCH_UP_SECONDS)
+        self._due = due + 1 / self._per_s
+        await asyncio.sleep(due - now())
 
 
 async def _began_at(story: Story, client: Client) -> datetime:
@@ -48,18 +101,20 @@ def _batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
         yield batch
 
 
+async def send_all(messages: Iterable[Message], client: Client, tally: Tally) -> None:
+    """Send as fast as they are answered. Raises `ApiUnavailable`."""
+    await _send_all(_at_once(messages), client, tally)
+
+
 async def _at_once(messages: Iterable[Message]) -> AsyncIterator[Message]:
     for message in messages:
         yield message
 
 
-async def _paced(messages: Iterable[Message], per_s: float) -> AsyncIterator[Message]:
-    now = asyncio.get_running_loop().time
-    due = now()
+async def _paced(messages: Iterable[Message], pace: Pace) -> AsyncIterator[Message]:
     for message in messages:
-        await asyncio.sleep(due - now())
+        await pace.turn()
         yield message
-        due = max(due + 1 / per_s, now() - MAX_CATCH_UP_SECONDS)
 
 
 async def _send_all(messages: AsyncIterator[Message], client: Client, tally: Tally) -> None:

@@ -6,11 +6,12 @@ message has an id that the same message always has; a story that is told again r
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from random import Random
 
 from msgspec import UNSET
 
+from app.simulation.cast import Part, Scheduled, days_of, live_parts, supplies
 from app.simulation.chapters import (
     SETTINGS_SHARE,
     Instruction,
@@ -70,6 +71,21 @@ class Story:
             if number not in parts:
                 parts[number] = _live_of(person_of(self._seed, number))
             yield next(parts[number])
+
+    def supplies(self) -> Iterator[Part]:
+        """What the shop has to sell, so that there is something."""
+        return supplies(self._seed, self._people, days=1)
+
+    def parts(self, number: int) -> Iterator[Part]:
+        """So many of the stories of businesses, by anyone in turn."""
+        return islice(live_parts(self._seed, self._people), number)
+
+    def days(self, days: int) -> Iterator[Scheduled]:
+        """What everybody does with the businesses on so many days."""
+        yield from (
+            Scheduled(timedelta(), part) for part in supplies(self._seed, self._people, days)
+        )
+        yield from days_of(self._seed, self._people, days)
 
 
 def _past_of(person: Person, began_at: datetime) -> Iterator[Message]:

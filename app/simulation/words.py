@@ -42,6 +42,8 @@ PRODUCTS = (
     Product("J-6", "Garden gloves", 1150),
     Product("K-2", "Chess set", 4500),
 )
+SCARCE = ("D-1", "K-2")
+"""Of which there are never enough."""
 CARRIERS = ("Swift Parcel", "Green Post", "Harbour Freight Bikes")
 PAYMENT_METHODS = ("card", "bank transfer", "wallet")
 DECLINES = ("card declined", "expired card", "insufficient funds")
@@ -74,3 +76,13 @@ QUESTIONS = (
 )
 """What it is about, and the question."""
 CHANNELS = ("chat", "email", "phone")
+
+SHOPS = ("Gadget World", "Corner Bakery", "Night Train Tickets", "Harbour Cinema", "Green Grocer")
+DEVICES = ("tv", "phone", "tablet", "kitchen-radio")
+TIME_ZONES = ("Europe/Berlin", "Europe/Lisbon", "America/Montreal", "America/Sao_Paulo")
+ANSWERS = (
+    "It is on its way, and should be there tomorrow.",
+    "We have looked into it: you were charged once, the other one is a reservation.",
+    "Thank you for telling us. Would you try again, please?",
+)
+REPLIES = ("It works now. Thank you!", "It is still there.", "Could you look again, please?")

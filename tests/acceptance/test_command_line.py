@@ -135,6 +135,8 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["rebuild", "timeline", "--throttle", "nan"], "--throttle"),
         (["simulate", "--events-per-s", "nan"], "--events-per-s"),
         (["simulate", "--duration", "nan"], "--duration"),
+        (["simulate", "--days", "2"], "--days goes with --check"),
+        (["simulate", "--check", "--events", "10"], "--events does not go with --check"),
         (["projections", "verify", "everything"], "everything"),
         (["projections", "verify", "--jobs", "0"], "--jobs"),
         (["import"], "FILE"),

@@ -155,7 +155,7 @@ class Load:
 
     async def _count(self, number: int) -> None:
         """Read, add one, write if nobody else has: no update may be lost."""
-        stream = f"/v1/streams/customer-{COUNTED}?limit=1000&cursor="
+        stream = f"/v1/streams/customer-{COUNTED}?limit=1000&after="
         count = sent = 0
         while not self._stop.is_set():
             sent += 1

@@ -63,7 +63,12 @@ PROBLEM = {"title": "Used", "detail": "the key was used before"}
         (EVENT, 500, "?", Outcome("rejected", "Order Placed: status 500")),
         (COMMAND, 200, {"events": [{}], "repeated": False}, Outcome("recorded")),
         (COMMAND, 200, {"events": [{}], "repeated": True}, Outcome("repeated")),
-        (COMMAND, 409, PROBLEM, Outcome("rejected", "register: the key was used before")),
+        (
+            COMMAND,
+            409,
+            {**PROBLEM, "type": "urn:tidings:problem:ride-taken"},
+            Outcome("rejected", "register: the key was used before", "ride-taken"),
+        ),
     ],
 )
 async def test_an_answer_has_its_outcome(
@@ -112,3 +117,23 @@ async def test_an_api_that_is_starting_is_waited_for() -> None:
 async def test_the_beginning_of_an_unknown_stream_is_not_known() -> None:
     async with api_that_answers((404, PROBLEM)) as client:
         assert await client.first_event_at("activity-~nobody") is None
+
+
+async def test_a_command_that_others_were_faster_than_is_sent_again() -> None:
+    contention = {**PROBLEM, "type": "urn:tidings:problem:contention"}
+    done = {"events": [{}], "repeated": False}
+    async with api_that_answers((409, contention), (200, done)) as client:
+        assert await client.send(COMMAND) == Outcome("recorded")
+
+
+async def test_the_first_event_of_some_types_is_found() -> None:
+    items = [{"type": each, "occurred_at": "2026-03-01T00:00:00Z"} for each in ("a", "b", "c")]
+    async with api_that_answers((200, {"items": items})) as client:
+        assert await client.first_type("ride-1", {"c", "b"}) == "b"
+        assert await client.first_type("ride-1", {"d"}) is None
+
+
+async def test_what_is_not_there_is_looked_for_in_vain() -> None:
+    async with api_that_answers((404, PROBLEM)) as client:
+        assert await client.look("/v1/orders/1") is None
+        assert await client.first_type("order-1", {"order.placed"}) is None

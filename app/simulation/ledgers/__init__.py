@@ -1,0 +1,1 @@
+"""The books of each business, kept from the log alone."""
