@@ -32,7 +32,7 @@ def stocking(chance: Random, deliveries: int) -> Script:
     for number in range(deliveries):
         for product in words.PRODUCTS:
             scarce = product.sku in words.SCARCE
-            quantity = chance.randint(0, 1) if scarce else chance.randint(1, 4)
+            quantity = chance.randint(0, 1) if scarce else chance.randint(2, 5)
             if quantity:
                 yield from post(f"inventory/{product.sku}/receive", quantity=quantity)
         if number + 1 < deliveries:
