@@ -111,6 +111,7 @@ def log_routes(store: EventStore, discloses: Discloses, cursors: Cursors) -> lis
     async def read_stream(
         request: Request[Any, Any, Any],
         stream: FromPath[str],
+        *,
         after: OptionalVersion = None,
         cursor: FromQuery[str | None] = None,
         limit: Limit = 100,
