@@ -82,8 +82,10 @@ async def test_reactions_are_shown_as_they_are(api: Api) -> None:
                 break
             await asyncio.sleep(0.05)
     assert (shard["shard"], shard["parked_keys"], shard["last_error"]) == (0, 0, None)
-    assert status["timers"] == {"waiting": 0, "overdue": 0, "lateness_seconds": 0}
-    assert (await api.read("/v1/timers"))["items"] == []
+    waiting = await api.all_items("/v1/timers")  # other tests' timers, too
+    assert status["timers"] == {
+        "waiting": len(waiting), "overdue": 0, "lateness_seconds": 0,
+    }  # fmt: skip
 
 
 async def test_each_request_and_event_is_counted_whichever_worker_has_it(api: Api) -> None:
