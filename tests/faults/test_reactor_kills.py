@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from itertools import count
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -22,6 +23,7 @@ KILLS = rounds(few=8, full=200)
 SEED = 5
 MOST_COMMITS_BEFORE_A_KILL = 12
 PAUSE_S = 0.01
+LONGEST_LIFE_S = 4
 DEADLINE_S = 60
 
 
@@ -47,13 +49,15 @@ async def kill_again_and_again(started: Processes) -> None:
         return started.start("mortal_reactor", f"reactor-{number}", point, str(commits))
 
     living = [mortal(0), mortal(1)]
-    killed = 0
+    killed, killed_at = 0, monotonic()
     while killed < KILLS:
         await asyncio.sleep(PAUSE_S)
+        if monotonic() - killed_at > LONGEST_LIFE_S:
+            chance.choice(living).process.kill()  # each has the work that the other is to die at
         for place, running in enumerate(living):
             if running.process.poll() is not None:
                 assert running.process.returncode == -9, running.errors.read_text()
-                killed += 1
+                killed, killed_at = killed + 1, monotonic()
                 living[place] = mortal(killed + 1)
 
 

@@ -24,7 +24,8 @@ from app.modules.customers.decider import CUSTOMER, Customer, Erase
 from app.modules.customers.events import CustomerErased
 from app.modules.customers.receipts import Receipt, Receipts
 
-MAX_ATTEMPTS = 30
+MAX_ATTEMPTS = 200
+"""Each takes milliseconds: even those who write of the customer without a pause are outlasted."""
 PAGE_EVENTS = 1_000
 LOCK_TIMEOUT_MS = 10_000
 
