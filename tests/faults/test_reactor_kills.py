@@ -80,6 +80,7 @@ async def test_each_reaction_happens_once_and_each_timer_fires_once_whoever_dies
 async def until_quiet(stage: Stage) -> None:
     """Wait until all timers have fired and all events were reacted to."""
     async with asyncio.timeout(DEADLINE_S):
+        await stage.settled()  # the last timers are set only then
         while (await stage.rows("SELECT count(*) FROM timers")) != [(0,)]:
             await asyncio.sleep(0.05)
         await stage.settled()
