@@ -1,7 +1,6 @@
 """``tidings projector``."""
 
-import asyncio
-import signal
+from functools import partial
 from typing import Any
 
 import rich_click as click
@@ -9,10 +8,9 @@ import uvloop
 
 from app.bootstrap.projections import run_projector
 from app.cli.options import LOGS, STORE, settings_of, settings_options
-from app.eventstore.database import Database
+from app.cli.stopping import until_stopped
 from app.logs import configure_logs
 from app.running import running_database
-from app.settings import Settings
 
 
 @click.command
@@ -25,11 +23,4 @@ def command(**options: Any) -> None:
     settings = settings_of(options)
     configure_logs(settings, "projector")
     with running_database(settings, migrated=True) as database:
-        uvloop.run(_run(settings, database))
-
-
-async def _run(settings: Settings, database: Database) -> None:
-    stop = asyncio.Event()
-    for stopping in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
-    await run_projector(settings, database, stop)
+        uvloop.run(until_stopped(partial(run_projector, settings, database)))

@@ -38,8 +38,10 @@ def major(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(scope="module")
 def data_dir(major: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests of a version: each finds a cluster that the last one stopped."""
-    return tmp_path_factory.mktemp(f"postgres{major}") / "data"
+    """One for all tests of a version: each finds a cluster that was stopped."""
+    data_dir = tmp_path_factory.mktemp(f"postgres{major}") / "data"
+    with EmbeddedPostgres(data_dir, major=major):
+        return data_dir
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
+from app.http.fields import Currency, Nothing
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
 from app.kernel.principal import ScopeName
@@ -49,10 +50,6 @@ Amount = Annotated[
     int,
     Meta(ge=1, le=MAX_AMOUNT, description="In minor units, such as cents.", examples=[129_900]),
 ]
-# In Python, $ alone would let a final line feed through.
-Currency = Annotated[
-    str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="By ISO 4217.", examples=["EUR"])
-]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -79,10 +76,6 @@ class RiskSignal(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Text, ...], Meta(max_length=MAX_REASONS, examples=[["unusual country"]])
     ]
     scorer: Annotated[Text, Meta(description="Who says so.", examples=["scorer-2"])]
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """An empty object: there is nothing to add."""
 
 
 class CardOwner(Struct, frozen=True, forbid_unknown_fields=True):

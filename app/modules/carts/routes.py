@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.eventstore.execute import Step
+from app.http.fields import Currency, Nothing
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import anonymous, check_anonymous_id, check_customer_id, check_id
 from app.modules.carts.decider import (
@@ -48,11 +49,6 @@ UnitPrice = Annotated[
         examples=[1250],
     ),
 ]
-# In Python, $ alone would let a final line feed through.
-Currency = Annotated[
-    str,
-    Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="The same for the whole cart.", examples=["EUR"]),
-]
 
 
 class Owner(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +69,7 @@ class Item(Struct, frozen=True, forbid_unknown_fields=True):
     sku: Sku
     quantity: Quantity
     unit_price: UnitPrice
-    currency: Currency
+    currency: Annotated[Currency, Meta(description="The same for the whole cart.")]
 
 
 class ItemChange(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,10 +84,6 @@ class ItemName(Struct, frozen=True, forbid_unknown_fields=True):
     """What is taken out of a cart."""
 
     sku: Sku
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """An empty object."""
 
 
 def cart_routes(commands: Commands, identity_of: VisitorIdentity) -> list[HTTPRouteHandler]:

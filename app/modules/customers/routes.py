@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
+from app.http.fields import Word
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id
 from app.kernel.reserved import RESERVED_PREFIX, path_of_reserved_name
@@ -50,8 +51,6 @@ Traits = Annotated[
         examples=[{"name": "Anna Berg", "plan": "pro", "seats": 3}],
     ),
 ]
-# In Python, $ alone would let a final line feed through.
-Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)")]
 Channel = Annotated[Word, Meta(description="How the customer is reached.", examples=["email"])]
 Topic = Annotated[Word, Meta(description="What it is about.", examples=["news"])]
 Kind = Annotated[IdentityKind, Meta(description="What the identity is.", examples=["email"])]

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from app.eventstore.execute import Executed, Step
 from app.http.access import requires
 from app.http.conditional import etag
+from app.http.fields import Word
 from app.kernel.errors import InvalidInput, Refused
 from app.kernel.event import EventCatalogue
 from app.kernel.ids import check_id
@@ -32,9 +33,6 @@ _TAGS = ["Event catalogue"]
 _ADMIN = requires("catalogue:admin")
 _PATH = "/v1/event-types/{event_type:str}"
 _TITLE = re.compile(r"(?:[^{}]|\{[A-Za-z_][A-Za-z0-9_]*\})+")
-
-# In Python, $ alone would let a final line feed through.
-Kind = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)")]
 
 
 class TooManyEventTypes(Refused):
@@ -68,7 +66,7 @@ class Declaration(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = None
     kind: Annotated[
-        Kind | None,
+        Word | None,
         Meta(description="What entries on timelines are about.", examples=["order"]),
     ] = None
     sensitive: Annotated[

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from app.eventstore.execute import Step
 from app.http.access import requires
 from app.http.conditional import etag
+from app.http.fields import Currency, Nothing, Word
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.orders.decider import (
@@ -42,15 +43,9 @@ MAX_UNIT_PRICE = 1_000_000_000
 _PATH = "/v1/orders/{order_id:str}"
 _TAGS = ["Orders"]
 
-# In Python, $ alone would let a final line feed through.
-Currency = Annotated[
-    str,
-    Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="As ISO 4217 names it.", examples=["EUR"]),
-]
 Reason = Annotated[
-    str,
+    Word,
     Meta(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)",
         description="Why, in a word; it stands on the timeline.",
         examples=["changed-my-mind"],
     ),
@@ -90,10 +85,6 @@ class Cancelling(Struct, frozen=True, forbid_unknown_fields=True):
     """Why an order is cancelled."""
 
     reason: Reason = "asked-for"
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """A command that needs no words: ``{}``."""
 
 
 class OrderNow(Struct, frozen=True):

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from app.eventstore.execute import Step
 from app.http.access import requires
 from app.http.conditional import etag
+from app.http.fields import Currency, Nothing, Word
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.payments.decider import (
     PAYMENT,
@@ -38,14 +39,8 @@ MAX_AMOUNT = 10**15
 _PATH = "/v1/payments/{payment_id:str}"
 _TAGS = ["Payments"]
 
-# In Python, $ alone would let a final line feed through.
-Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)")]
 Amount = Annotated[
     int, Meta(ge=1, le=MAX_AMOUNT, description="In minor units of the currency.", examples=[2500])
-]
-Currency = Annotated[
-    str,
-    Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="As ISO 4217 names it.", examples=["EUR"]),
 ]
 RefundId = Annotated[
     Word, Meta(description="Of the payment's refunds.", examples=["damaged-on-the-way"])
@@ -86,10 +81,6 @@ class RefundSent(Struct, frozen=True, forbid_unknown_fields=True):
     """Which refund it was."""
 
     refund_id: RefundId
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """A command that needs no words: ``{}``."""
 
 
 class RefundNow(Struct, frozen=True):

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
+from app.http.fields import Currency, Nothing
 from app.kernel.clock import Clock
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.playback.decider import (
@@ -84,8 +85,6 @@ Price = Annotated[
         examples=[1299],
     ),
 ]
-# In Python, $ alone would let a final line feed through.
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", examples=["EUR"])]
 Months = Annotated[Literal[1, 2, 3, 6, 12], Meta(description="How long a period is.", examples=[1])]
 TimeZone = Annotated[
     str,
@@ -134,10 +133,6 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True):
     currency: Currency
     time_zone: TimeZone
     months: Months = 1
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """An empty object."""
 
 
 def playback_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:

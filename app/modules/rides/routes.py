@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
+from app.http.fields import Nothing
 from app.kernel.clock import Clock
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
@@ -86,10 +87,6 @@ class Driver(Struct, frozen=True, forbid_unknown_fields=True):
     """Which driver says so."""
 
     driver_id: DriverId
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """There is nothing more to say."""
 
 
 def ride_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
+from app.http.fields import Nothing, Word
 from app.kernel.business_calendar import zone_named
 from app.kernel.clock import Clock
 from app.kernel.errors import InvalidInput
@@ -32,8 +33,6 @@ MAX_TEXT_CHARACTERS = 10_000
 _PATH = "/v1/questions/{question_id:str}"
 _TAGS = ["Support"]
 
-# In Python, $ alone would let a final line feed through.
-_Word = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)")]
 Text = Annotated[
     str,
     Meta(
@@ -57,8 +56,8 @@ class NewQuestion(Struct, frozen=True, forbid_unknown_fields=True):
 
     customer_id: Annotated[str, Meta(description="Who asks.", examples=["anna"])]
     text: Text
-    channel: Annotated[_Word, Meta(description="How it came to us.", examples=["email"])]
-    topic: Annotated[_Word, Meta(description="What it is about.", examples=["billing"])]
+    channel: Annotated[Word, Meta(description="How it came to us.", examples=["email"])]
+    topic: Annotated[Word, Meta(description="What it is about.", examples=["billing"])]
     is_automatic: IsAutomatic = False
     desk: Annotated[
         DeskName, Meta(description="Who answers, when and how soon.", examples=["standard"])
@@ -96,10 +95,6 @@ class CustomerReply(Struct, frozen=True, forbid_unknown_fields=True):
     ]
     text: Annotated[Text, Meta(examples=["It is still there."])]
     is_automatic: IsAutomatic = False
-
-
-class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """An empty object: there is nothing to say besides."""
 
 
 def support_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHandler]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.http.fields import Nothing
 from app.modules.accounts import routes as accounts
 from app.modules.carts import routes as carts
 from app.modules.customers import routes as customers
@@ -31,18 +32,18 @@ BODIES: Mapping[str, Any] = {
     "cards/unfreeze": accounts.CardOwner,
     "carts/add-item": carts.Item,
     "carts/change-item": carts.ItemChange,
-    "carts/check-out": carts.Nothing,
+    "carts/check-out": Nothing,
     "carts/open": carts.Owner,
     "carts/remove-item": carts.ItemName,
     "cases/resolve": accounts.Resolution,
     "customers/link-identity": customers.IdentityValue,
-    "inbox/read": carts.Nothing,
+    "inbox/read": Nothing,
     "inventory/receive": inventory.Receiving,
     "orders/cancel": orders.Cancelling,
-    "orders/deliver": orders.Nothing,
+    "orders/deliver": Nothing,
     "orders/place": orders.Placing,
-    "orders/ship": orders.Nothing,
-    "payments/confirm": payments.Nothing,
+    "orders/ship": Nothing,
+    "payments/confirm": Nothing,
     "payments/confirm-refund": payments.RefundSent,
     "payments/decline": payments.Declining,
     "playbacks/finish": playback.PlayerReport,
@@ -53,12 +54,12 @@ BODIES: Mapping[str, Any] = {
     "playbacks/resume": playback.PlayerReport,
     "playbacks/start": playback.PlaybackStart,
     "questions/answer": support.QuestionAnswer,
-    "questions/await-customer": support.Nothing,
+    "questions/await-customer": Nothing,
     "questions/note-reply": support.CustomerReply,
     "questions/open": support.NewQuestion,
-    "questions/resolve": support.Nothing,
+    "questions/resolve": Nothing,
     "rides/arrive": rides.Driver,
-    "rides/cancel": rides.Nothing,
+    "rides/cancel": Nothing,
     "rides/claim": rides.Driver,
     "rides/complete": rides.Driver,
     "rides/decline": rides.Driver,
@@ -66,11 +67,11 @@ BODIES: Mapping[str, Any] = {
     "rides/request": rides.RideRequest,
     "rides/start": rides.Driver,
     "rides/withdraw": rides.Driver,
-    "subscriptions/cancel": playback.Nothing,
-    "subscriptions/lapse": playback.Nothing,
+    "subscriptions/cancel": Nothing,
+    "subscriptions/lapse": Nothing,
     "subscriptions/start": playback.Terms,
-    "transactions/confirm": accounts.Nothing,
-    "transactions/deny": accounts.Nothing,
+    "transactions/confirm": Nothing,
+    "transactions/deny": Nothing,
     "transactions/record": accounts.TransactionDetails,
     "transactions/record-risk": accounts.RiskSignal,
 }
