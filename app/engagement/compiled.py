@@ -17,7 +17,7 @@ class CompiledRule(Struct, frozen=True):
 
     rule: Rule
     expressions: Mapping[str, CompiledExpression]
-    """By their places: ``trigger.where``, ``pattern.of[0].where``, ``steps[2].then[0].condition``."""
+    """By their places: ``trigger.where``, ``pattern.of[0].where``, ``steps[2].then[0].text``."""
     types: frozenset[str]
     """The event types that it looks at."""
     remembers: frozenset[str]
