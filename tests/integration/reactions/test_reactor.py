@@ -12,6 +12,7 @@ from app.eventstore.port import Append, StreamAppend
 from app.kernel.event import NewEvent
 from app.kernel.ids import new_event_id
 from app.kernel.policy import MAX_CHAIN
+from app.reactions.status import MAX_COUNTED_TIMERS, TimersStatus, reactions_status
 from tests.integration.reactions.parcels import (
     PARCEL,
     PATIENCE,
@@ -147,3 +148,15 @@ async def test_an_event_that_cannot_be_reacted_to_holds_up_its_own_customer_alon
     assert requested.stream == "message-p-3"
     [(key, error)] = await stage.rows("SELECT key, error FROM parked_keys")
     assert (key, error) == ("carl", "ZeroDivisionError: it is poisoned")
+
+
+async def test_waiting_timers_are_counted_so_far_and_no_further(stage: Stage) -> None:
+    await stage.rows(
+        "INSERT INTO timers (key, due_at, next_try_at, category, thing_id, command, metadata,"
+        " set_by, set_at) SELECT number, later, later, 'parcel', 'p-1', '{}', '{}',"
+        f" gen_random_uuid(), now() FROM generate_series(1, {MAX_COUNTED_TIMERS + 5}) AS number,"
+        " (SELECT now() + interval '1 day' AS later) AS tomorrow"
+    )
+    async with await stage.database.connect() as connection:
+        status = await reactions_status(connection)
+    assert status.timers == TimersStatus(MAX_COUNTED_TIMERS, 0, 0)
