@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
+from app.bootstrap.projections import PROJECTION_NAMES
 from tests.fixtures.api import Api
 from tests.fixtures.tidings_up import TidingsUp, until
 
 pytestmark = pytest.mark.anyio
 
-READ_MODELS = {"timeline", "customers", "activity_counts", "visits", "inbox", "offers", "audit"}
 METRICS = {
     "tidings_http_requests_total": "counter",
     "tidings_http_request_duration_seconds": "histogram",
@@ -55,7 +55,7 @@ async def test_metrics_tell_of_requests_groups_and_lag(api: Api) -> None:
     text = (await api.get("/metrics")).body.decode()
     for name, kind in METRICS.items():
         assert f"# TYPE {name} {kind}" in text
-    for name in READ_MODELS:
+    for name in PROJECTION_NAMES:
         for of_each in ("lag_events", "lag_seconds", "parked_keys"):
             assert f'tidings_projection_{of_each}{{projection="{name}"}}' in text
 
@@ -64,7 +64,7 @@ async def test_projections_are_listed_as_they_are(api: Api) -> None:
     [outcome] = await api.record({"type": "Seen", "customer_id": "ann", "data": {}})
     await api.read(f"/v1/customers/ann?min_position={outcome['position']}")
     items = (await api.read("/v1/projections"))["items"]
-    assert {item["name"] for item in items} == READ_MODELS
+    assert {item["name"] for item in items} == set(PROJECTION_NAMES)
     for item in items:
         assert item["state"] in {"running", "rebuilding"}
         [read] = [each for each in item["generations"] if each["is_read"]]
