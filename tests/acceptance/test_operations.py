@@ -88,6 +88,22 @@ async def test_reactions_are_shown_as_they_are(api: Api) -> None:
     }  # fmt: skip
 
 
+async def test_timers_are_paged_with_whose_they_are(api: Api) -> None:
+    ride, customer_id = f"ride-of-{uuid4()}", f"customer-of-{uuid4()}"
+    asked = {"customer_id": customer_id, "pickup": "here", "dropoff": "there"}
+    for number in range(2):
+        await api.post(f"/v1/rides/{ride}-{number}/request", asked)
+    target = f"/v1/timers?prefix=search:ride-{ride}"
+    async with asyncio.timeout(20):
+        while len(timers := (await api.read(target))["items"]) < 2:
+            await asyncio.sleep(0.05)
+    assert {timer["customer_id"] for timer in timers} == {customer_id}
+    first = await api.read(f"{target}&limit=1")
+    second = await api.read(f"{target}&limit=1&cursor={first['next_cursor']}")
+    assert [*first["items"], *second["items"]] == timers
+    assert second["next_cursor"] is None
+
+
 async def test_each_request_and_event_is_counted_whichever_worker_has_it(api: Api) -> None:
     recorded = 'tidings_http_requests_total{method="POST",route="/v1/events",status="200"}'
     event = {"type": "Seen", "customer_id": "ann", "data": {}}
