@@ -63,6 +63,8 @@ from projections.activity_counts.routes import activity_count_routes
 from projections.as_of import PastModels, past_pool
 from projections.audit.queries import Audit
 from projections.audit.routes import audit_routes
+from projections.cases.queries import Cases
+from projections.cases.routes import case_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
@@ -304,6 +306,7 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
         *offer_routes(Offers(models, of.clock), disclosure),
         *live_offer_routes(live_offers, of.closing, disclosure),
+        *case_routes(Cases(models)),
     ]
 
 
