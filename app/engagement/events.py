@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from app.engagement.rule import Percent, Rule, Settings
+from app.engagement.shapes import Shapes
 from app.kernel.event import Event
 from app.kernel.sensitive import SensitiveByName
 
@@ -23,6 +24,8 @@ class RuleSaved(Event, frozen=True):
     rule_version: int
     """From 1."""
     rule: Rule
+    shapes: Shapes = field(default_factory=dict)
+    """What is known of the fields that it names; see `app.engagement.compiled.compile_rule`."""
 
 
 class OnChange(Enum):

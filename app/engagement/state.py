@@ -107,6 +107,8 @@ class SeenEvent(Struct, frozen=True):
     at: datetime
     """When it was recorded."""
     occurred_at: datetime
+    thing_id: str = ""
+    """Of its stream: ``42`` of ``order-42``."""
 
 
 class Profile(Struct, frozen=True):
