@@ -6,7 +6,7 @@ from app.engagement import limits, patterns
 from app.engagement.effects import Decision
 from app.engagement.events import Held, Outcome
 from app.engagement.expressions import CannotEvaluate
-from app.engagement.facts import Facts
+from app.engagement.facts import Facts, remembered
 from app.engagement.instances import (
     GOAL,
     PATTERN,
@@ -22,7 +22,6 @@ from app.engagement.instances import (
     next_due,
     with_key,
 )
-from app.engagement.noted import remembered
 from app.engagement.program import END
 from app.engagement.rule import Absence, Count, Sequence, Sum, Wait
 from app.engagement.rulebook import RuleBook, Version
@@ -31,6 +30,7 @@ from app.engagement.spans import later
 from app.engagement.state import Instance, SeenEvent
 from app.engagement.stretch import (
     MAX_DETAIL_CHARACTERS,
+    TRIGGER,
     Moment,
     Stretch,
     plain_decision,
@@ -168,26 +168,32 @@ class Case:
     # What begins
 
     def _begin(self, version: Version, event: SeenEvent, fed: set[str]) -> None:
-        instance = self._new(version, event)
-        stretch = Stretch(self._moment, version, instance, "trigger")
+        """What the event is as a trigger."""
+        stretch = Stretch(self._moment, version, None, TRIGGER)
         try:
             if not stretch.holds("trigger.where"):
                 return
             key = key_text(stretch.value("trigger.key")) if version.has_key else ""
         except CannotEvaluate as error:
             stretch.fail(error)
+            stretch.take(self._new(version, event, ""), TRIGGER)
             self.decisions.append(stretch.decision(Outcome.FAILED))
             return
-        if key is None or key in fed:
-            return
-        instance.key = key
+        if key is not None and key not in fed:
+            self._take(version, event, stretch, key)
+
+    def _take(self, version: Version, event: SeenEvent, stretch: Stretch, key: str) -> None:
+        """A trigger has come."""
         if version.rule.pattern is None:
-            self._remember(version, instance, stretch)
+            instance = self._new(version, event, key)
+            self._remember(version, instance, event, stretch)
             self._enter(version, instance, stretch)
             return
-        kept = in_pattern(self._state, instance.rule, key)
-        if kept is None or kept.version == version.number:
-            self._feed(version, kept or instance, event, stretch)
+        kept = in_pattern(self._state, version.name, key)
+        if kept is None:
+            self._feed(version, self._new(version, event, key), event, stretch)
+        elif kept.version == version.number:
+            self._feed(version, kept, event, stretch)
 
     def _key(self, version: Version) -> str | None:
         """To which instances the event belongs; None: to none."""
@@ -203,12 +209,12 @@ class Case:
                 self._keys[known] = None
         return self._keys[known]
 
-    def _new(self, version: Version, event: SeenEvent) -> Instance:
+    def _new(self, version: Version, event: SeenEvent, key: str) -> Instance:
         return Instance(
             id=instance_id(version.name, event.event_id),
             rule=version.name,
             version=version.number,
-            key="",
+            key=key,
             trigger=event.event_id,
             began_at=event.at,
             place=PATTERN,
@@ -259,12 +265,13 @@ class Case:
         """An event is what the instance began with, in place of any before."""
         instance.id = instance_id(instance.rule, event.event_id)
         instance.trigger, instance.began_at = event.event_id, event.at
-        self._remember(version, instance, stretch)
+        self._remember(version, instance, event, stretch)
 
-    def _remember(self, version: Version, instance: Instance, stretch: Stretch) -> None:
+    def _remember(
+        self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
+    ) -> None:
         if version.notes:
-            facts = Facts(self._moment.profile, self._moment.event)
-            instance.inputs = remembered(version.notes, facts)
+            instance.inputs = remembered(version.notes, event)
         stretch.take(instance, PATTERN)
 
     # What has matched

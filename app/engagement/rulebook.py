@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct, field
 
-from app.engagement.compiled import CompiledRule
+from app.engagement.compiled import CompiledRule, compile_rule
 from app.engagement.events import (
     OnChange,
     RulePaused,
@@ -44,6 +44,11 @@ SETTINGS = ""
 """The name under which `RuleBook.apply` takes what happened to the settings."""
 
 _RANKS = {Priority.CRITICAL: 0, Priority.NORMAL: 1, Priority.LOW: 2}
+
+
+def compile_saved(saved: RuleSaved) -> CompiledRule:
+    """A version as it was saved, compiled."""
+    return compile_rule(saved.rule, saved.shapes)
 
 
 class Version(Struct, frozen=True):
@@ -91,7 +96,7 @@ class _Entry(Struct):
 class RuleBook:
     """Every rule, in the versions that instances may run on."""
 
-    def __init__(self, compiler: Callable[[RuleSaved], CompiledRule]) -> None:
+    def __init__(self, compiler: Callable[[RuleSaved], CompiledRule] = compile_saved) -> None:
         """Take what compiles a rule; a version with which it fails is in `failures`."""
         self.settings = Settings()
         self.failures: dict[tuple[str, int], str] = {}
@@ -192,7 +197,7 @@ class RuleBook:
             rule=rule,
             compiled=compiled,
             program=lay_out(rule.steps),
-            notes=_notes(compiled),
+            notes=_notes(rule, compiled),
             has_key=rule.trigger.key is not None,
         )
         self._versions[name, number] = version
@@ -297,8 +302,16 @@ def _types_of_steps(steps: Sequence[Step]) -> Iterator[str]:
             yield from _types_of_steps(step.otherwise)
 
 
-def _notes(compiled: CompiledRule) -> frozenset[str]:
-    """What later expressions need, and what the trigger's condition has seen of the event."""
+def _notes(rule: Rule, compiled: CompiledRule) -> frozenset[str]:
+    """What later expressions need; of rules that last, also what the condition has seen."""
     where = compiled.expressions.get("trigger.where")
-    seen = where.names if where is not None else frozenset()
-    return compiled.remembers | {f"trigger.{n[6:]}" for n in seen if n.startswith("event.")}
+    if where is None or (rule.pattern is None and not any(map(_lasts, rule.steps))):
+        return compiled.remembers
+    seen = (name for name in where.names if name.startswith("event."))
+    return compiled.remembers | {f"trigger.{name[6:]}" for name in seen}
+
+
+def _lasts(step: Step) -> bool:
+    if isinstance(step, Branch):
+        return any(map(_lasts, (*step.then, *step.otherwise)))
+    return isinstance(step, Wait)

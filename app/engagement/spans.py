@@ -3,17 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from app.engagement.durations import as_timedelta
+
 MAX_DURATIONS = 1_000
 """Kept parsed."""
 
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @lru_cache(MAX_DURATIONS)
 def length(duration: str) -> timedelta:
     """How long ``24h`` is."""
-    return timedelta(seconds=int(duration[:-1]) * _SECONDS[duration[-1]])
+    return as_timedelta(duration)
 
 
 def later(at: datetime, duration: str) -> datetime:

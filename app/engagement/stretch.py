@@ -40,6 +40,8 @@ from app.kernel.event import ACTIVITY
 from app.kernel.ids import derived_event_id, stream_name
 
 MAX_DETAIL_CHARACTERS = 300
+TRIGGER = "trigger"
+"""The step of what is no instance yet."""
 SOURCE = "engagement"
 """Of the ids that follow from decisions."""
 
@@ -61,12 +63,15 @@ class Moment(Struct):
 class Stretch:
     """One, from where an instance goes on; it ends with `decision`."""
 
-    def __init__(self, moment: Moment, version: Version, instance: Instance, step: str) -> None:
-        """`step` is where it goes on, as decisions name it."""
+    def __init__(
+        self, moment: Moment, version: Version, instance: Instance | None, step: str
+    ) -> None:
+        """`step` is where it goes on, as decisions name it. Without an instance: see `take`."""
         self.held: list[Held] = []
         self._moment = moment
         self._version = version
-        self._instance = instance
+        if instance is not None:
+            self._instance = instance
         self._step = step
         self._did: list[Did] = []
         self._effects: list[Effect] = []
@@ -273,7 +278,7 @@ class Stretch:
 
     def _known(self) -> Facts:
         if self._facts is None:
-            inputs = self._instance.inputs
+            inputs = self._instance.inputs if self._step != TRIGGER else {}
             if (offer_id := inputs.get("offer.id")) is not None:
                 inputs = {**inputs, "offer.code": self._moment.code_of(offer_id)}
             self._facts = Facts(self._moment.profile, self._moment.event, inputs)

@@ -15,7 +15,6 @@ from app.engagement.evaluator import Decision, Evaluator
 from app.engagement.events import RuleSaved, RuleWentLive, SettingsChanged
 from app.engagement.expressions import CannotEvaluate
 from app.engagement.facts import Facts
-from app.engagement.noted import raw_value
 from app.engagement.rule import Branch, Rule, Settings, Step
 from app.engagement.rulebook import SETTINGS, RuleBook
 from app.engagement.state import CustomerState, Profile, SeenEvent, Totals
@@ -43,7 +42,7 @@ class SimpleExpression:
     def evaluate(self, facts: Facts) -> Any:
         if self.text == "fails":
             raise CannotEvaluate("it fails, as it was asked to")
-        value = self._value if self._name is None else raw_value(self._name, facts)
+        value = self._value if self._name is None else facts.value(self._name)
         if self._operator is None:
             return value
         try:
