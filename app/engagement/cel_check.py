@@ -45,7 +45,7 @@ _RESULTS = {
     Result.STRING: (_T.STRING,),
     Result.KEY: (_T.STRING, _T.INT),
 }
-_UNSPEAKABLE = {_T.BYTES.name(), _T.DURATION.name(), _T.UINT.name(), _T.TYPE.name()}
+_UNSPEAKABLE = {_T.BYTES.name(), _T.DURATION.name(), _T.UINT.name(), "TYPE"}
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '(.*)'\Z")
@@ -242,7 +242,7 @@ def _check_types(text: str, scope: Scope, result: Result, chains: list[Chain]) -
     name = found.name()
     if wanted is not None and found != _T.DYN and found not in wanted:
         raise InvalidExpression(f"it is to be of type {result.value}, and is {name.lower()}")
-    if wanted is None and name in _UNSPEAKABLE:
+    if wanted is None and name.partition("<")[0] in _UNSPEAKABLE:
         raise InvalidExpression(f"JSON knows no {name.lower()}")
 
 

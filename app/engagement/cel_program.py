@@ -5,19 +5,20 @@ length of the text and its depth, no comprehension within another (`cel_check`),
 of a comprehension, estimated from the sizes of what is bound.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from math import isfinite
 from typing import Any
 
 from cel_expr_python import cel
+from msgspec import Struct
 
 from app.engagement.cel_names import Chain, Read, chain_at, chains_in, read_of
 from app.engagement.cel_tree import Call, Comprehension, Constant, Ident, Node, tree_of, walk
-from app.engagement.cel_values import Sizes, bindable, plain
+from app.engagement.cel_values import AS_THEY_ARE, Sizes, bindable, plain
 from app.engagement.expressions import CannotEvaluate, Result
-from app.engagement.facts import FIXED, MISSING, OPEN, Facts
+from app.engagement.facts import FIXED, MISSING, OPEN, Facts, finder
 from app.engagement.shapes import Kind, Shape
 from app.kernel.errors import first_line
 
@@ -73,8 +74,9 @@ class Program:
         """The value in Python's types. Raises `CannotEvaluate`."""
         try:
             value = self._compiled.eval(data=bound)
-            is_error = value.type() == cel.Type.ERROR
-            found = str(value.value()) if is_error else value.plain_value()
+            found = value.plain_value()
+            # Errors are strings; asking for the type takes a while.
+            is_error = found.__class__ is str and value.type() == cel.Type.ERROR
         except Exception as error:  # the library raises what it likes
             raise CannotEvaluate(_complaint(first_line(error))) from error
         if is_error:
@@ -99,13 +101,22 @@ def _complaint(line: str) -> str:
 
 @lru_cache(MAX_ENVIRONMENTS)
 def _environment(times: frozenset[str]) -> cel.Env:
-    """For evaluation: what was checked may be anything. No map takes a time; a variable does."""
+    """For evaluation: what was checked may be anything, but for these times."""
     variables = {name: _TYPES[kind] for name, kind in FIXED.items()}
     variables |= dict.fromkeys(OPEN, cel.Type.Map(cel.Type.STRING, cel.Type.DYN))
-    return cel.NewEnv(variables=variables | dict.fromkeys(times, cel.Type.DYN))
+    return cel.NewEnv(variables=variables | dict.fromkeys(times, cel.Type.TIMESTAMP))
 
 
 program_of = lru_cache(MAX_PROGRAMS)(Program)
+
+
+class _Binding(Struct, frozen=True):
+    """How a name's value comes into an evaluation."""
+
+    read: Read
+    find: Callable[[Facts], Any]
+    as_they_are: frozenset[type]
+    """Of values that need no conversion."""
 
 
 class CelExpression:
@@ -115,11 +126,17 @@ class CelExpression:
         """Take what was checked, for the shapes of ``event`` and ``trigger`` that it may name."""
         self.text = text
         self._result = result
-        reads = {read_of(chain, shapes) for chain in chains_in(program_of(text).tree)}
-        self._reads = sorted(reads, key=lambda read: (read.base, read.path))
-        times = frozenset(read.name for read in reads if read.field.kind is Kind.TIME and read.path)
-        self._program = program_of(text, times) if times else program_of(text)
-        self.names = frozenset(read.name for read in self._reads)
+        self._program = program_of(text)
+        reads = {read_of(chain, shapes) for chain in chains_in(self._program.tree)}
+        whole = {read.base for read in reads if not read.path}
+        self._bindings = tuple(
+            _Binding(read, finder(read.name), AS_THEY_ARE[read.field.kind])
+            for read in sorted(reads, key=lambda read: (read.base, read.path))
+            if not read.path or read.base not in whole
+        )
+        self._bases = tuple({read.base for read in reads if read.path} - whole)
+        self._has_times = any(read.path and read.field.kind is Kind.TIME for read in reads)
+        self.names = frozenset(read.name for read in reads)
         self._only = chain_at(self._program.tree) if result is Result.PARAMETER else None
 
     def evaluate(self, facts: Facts) -> Any:
@@ -127,37 +144,42 @@ class CelExpression:
         if self._only is not None:
             return self._as_it_is(self._only, facts)
         sizes = Sizes()
-        bound = _bound(self._reads, facts, sizes)
-        if self._program.heavy_calls and self._program.work(sizes) > MAX_WORK:
+        bound = self._bound(facts, sizes)
+        program = self._program
+        if program.heavy_calls and program.work(sizes) > MAX_WORK:
             raise CannotEvaluate("there is too much to look at")
-        return _checked(self._program.run(bound), self._result)
+        if self._has_times and (times := frozenset(bound).difference(FIXED, OPEN)):
+            program = program_of(self.text, times)
+        return _checked(program.run(bound), self._result)
+
+    def _bound(self, facts: Facts, sizes: Sizes) -> dict[str, Any]:
+        bound: dict[str, Any] = {base: {} for base in self._bases}
+        is_counted = self._program.heavy_calls > 0
+        for binding in self._bindings:
+            read, found = binding.read, binding.find(facts)
+            if found is MISSING and not read.is_declared:
+                if not read.path:
+                    raise CannotEvaluate(f"there is no {read.name}")
+                continue
+            if is_counted or found.__class__ not in binding.as_they_are:
+                found = bindable(read, found, sizes)
+            if not read.path:
+                bound[read.base] = found
+            elif isinstance(found, datetime):  # no map takes one, a variable does
+                bound[read.name] = found
+            else:
+                _put(bound[read.base], read.path, found)
+        return bound
 
     def _as_it_is(self, chain: Chain, facts: Facts) -> Any:
         """What a name stands for, with what is sealed in it."""
-        (read,) = self._reads
-        found = facts.find(read.name)
-        for name in chain.fields[len(read.path) :]:
+        (binding,) = self._bindings
+        found = binding.find(facts)
+        for name in chain.fields[len(binding.read.path) :]:
             found = found.get(name, MISSING) if isinstance(found, Mapping) else MISSING
-        if found is MISSING or (found is None and not read.field.is_nullable):
+        if found is MISSING or (found is None and not binding.read.field.is_nullable):
             raise CannotEvaluate(f"there is no {chain.text}")
         return _bounded(found)
-
-
-def _bound(reads: Iterable[Read], facts: Facts, sizes: Sizes) -> dict[str, Any]:
-    bound: dict[str, Any] = {base: {} for base in {read.base for read in reads if read.path}}
-    whole = {read.base for read in reads if not read.path}
-    for read in reads:
-        found = facts.find(read.name)
-        if found is MISSING and not read.is_declared:
-            if not read.path:
-                raise CannotEvaluate(f"there is no {read.name}")
-        elif not read.path:
-            bound[read.base] = bindable(read, found, sizes)
-        elif read.field.kind is Kind.TIME:
-            bound[read.name] = bindable(read, found, sizes)
-        elif read.base not in whole:
-            _put(bound[read.base], read.path, bindable(read, found, sizes))
-    return bound
 
 
 def _put(into: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

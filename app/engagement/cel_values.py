@@ -16,6 +16,20 @@ from app.kernel.cipher import digest_of
 CHARACTERS_A_STEP = 16
 MAX_DEPTH = 64
 
+AS_THEY_ARE: Mapping[Kind, frozenset[type]] = {
+    Kind.BOOL: frozenset({bool}),
+    Kind.INT: frozenset(),  # some are too large
+    Kind.NUMBER: frozenset({float}),
+    Kind.STRING: frozenset({str}),
+    Kind.TIME: frozenset(),
+    Kind.LIST: frozenset(),
+    Kind.MAP: frozenset(),
+    Kind.ANY: frozenset({bool, float, str}),
+    Kind.SENSITIVE: frozenset({str}),
+}
+"""The types of values that CEL takes without conversion, by the kinds that are declared."""
+
+_WITH_INTS = frozenset({Kind.INT, Kind.ANY})
 _PYTHON = {Kind.BOOL: bool, Kind.STRING: str, Kind.LIST: list, Kind.MAP: dict}
 _MAX_INT = 2**63 - 1
 
@@ -38,6 +52,9 @@ def bindable(read: Read, value: Any, sizes: Sizes) -> Any:
             return None
         raise CannotEvaluate(f"there is no {read.name}")
     kind = read.field.kind
+    if value.__class__ is int and kind in _WITH_INTS and abs(value) <= _MAX_INT:
+        sizes.total += 1
+        return value
     if kind in {Kind.ANY, Kind.SENSITIVE}:
         return plain(value, sizes)
     if isinstance(value, _PYTHON.get(kind, ())):
@@ -84,7 +101,9 @@ def plain(value: Any, sizes: Sizes, depth: int = 0) -> Any:
         return _container(value, sizes, depth)
     if isinstance(value, float) and not isfinite(value):
         raise CannotEvaluate("a number is not finite")
-    if value is None or isinstance(value, bool | int | float | datetime):
+    if isinstance(value, int) and abs(value) > _MAX_INT:
+        raise CannotEvaluate("an int has more than 64 bits")
+    if value is None or isinstance(value, int | float | datetime):
         return value
     raise CannotEvaluate("a value is of a kind that JSON does not know")
 

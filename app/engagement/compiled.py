@@ -63,7 +63,8 @@ def check_rule(
         try:
             names = check(place.text, scope, place.result)
         except InvalidExpression as error:
-            faults.append(Fault(place.field, str(error), error.line, error.column))
+            detail = f"{error}{_on_other_type(place, rule)}"
+            faults.append(Fault(place.field, detail, error.line, error.column))
         else:
             _keep(shapes, place, scope, names)
     if faults:
@@ -99,6 +100,13 @@ def compile_rule(rule: Rule, shapes: Shapes) -> CompiledRule:
         types=frozenset(event_type for _, event_type in types_of(rule)),
         remembers=frozenset(remembers),
     )
+
+
+def _on_other_type(place: Place, rule: Rule) -> str:
+    """Of a key: on which events it could not be evaluated, when that is not the trigger."""
+    event_type = place.event_types.get("event")
+    is_other = place.field == "trigger.key" and event_type != rule.trigger.event
+    return f" (the key is asked of events of type {event_type!r}, too)" if is_other else ""
 
 
 def _scope_of(place: Place, known: EventShapes) -> Scope:

@@ -16,6 +16,10 @@ _OF_EVENTS: Mapping[str, tuple[Kind, Callable[[SeenEvent], Any]]] = {
     "occurred_at": (Kind.TIME, lambda event: event.occurred_at),
     "position": (Kind.INT, lambda event: event.position),
 }
+_OF_PROFILES: Mapping[str, Callable[[Profile], Any]] = {
+    "customer_id": lambda profile: profile.customer_id,
+    "is_registered": lambda profile: profile.is_registered,
+}
 FIXED: Mapping[str, Kind] = {
     **{f"event.{name}": kind for name, (kind, _) in _OF_EVENTS.items()},
     **{f"trigger.{name}": kind for name, (kind, _) in _OF_EVENTS.items()},
@@ -47,17 +51,29 @@ class Facts(Struct, frozen=True):
 
     def find(self, name: str) -> Any:
         """The value; `MISSING` when there is none."""
-        root, _, rest = name.partition(".")
-        if root == "event":
-            return MISSING if self.event is None else _of_event(self.event, rest)
-        if root == "profile":
-            return _of_profile(self.profile, rest)
-        return self.inputs.get(name, MISSING)
+        return finder(name)(self)
+
+
+def finder(name: str) -> Callable[[Facts], Any]:
+    """What finds the value of a name, quickly: see `Facts.find`."""
+    root, _, rest = name.partition(".")
+    if root == "event":
+        of_event = _finder_in_event(rest)
+        return lambda facts: MISSING if facts.event is None else of_event(facts.event)
+    if root == "profile" and rest in _OF_PROFILES:
+        of_profile = _OF_PROFILES[rest]
+        return lambda facts: of_profile(facts.profile)
+    if root == "profile":
+        trait = rest.partition(".")[2]
+        return lambda facts: _below(facts.profile.traits, (trait,) if trait else ())
+    return lambda facts: facts.inputs.get(name, MISSING)
 
 
 def remembered(names: Iterable[str], trigger: SeenEvent) -> dict[str, Any]:
     """What an instance keeps of its trigger: the values of these ``trigger.…`` names, for JSON."""
-    found = {name: _of_event(trigger, name.removeprefix("trigger.")) for name in sorted(names)}
+    found = {
+        name: _finder_in_event(name.removeprefix("trigger."))(trigger) for name in sorted(names)
+    }
     return {
         name: value.isoformat() if FIXED.get(name) is Kind.TIME else value
         for name, value in found.items()
@@ -65,20 +81,14 @@ def remembered(names: Iterable[str], trigger: SeenEvent) -> dict[str, Any]:
     }
 
 
-def _of_event(event: SeenEvent, rest: str) -> Any:
+def _finder_in_event(rest: str) -> Callable[[SeenEvent], Any]:
     if rest in _OF_EVENTS:
-        return _OF_EVENTS[rest][1](event)
-    return _below(event.data, rest.split(".")[1:])
-
-
-def _of_profile(profile: Profile, rest: str) -> Any:
-    match rest:
-        case "customer_id":
-            return profile.customer_id
-        case "is_registered":
-            return profile.is_registered
-        case _:
-            return _below(profile.traits, rest.split(".")[1:])
+        return _OF_EVENTS[rest][1]
+    path = tuple(rest.split(".")[1:])
+    if len(path) == 1:
+        (name,) = path
+        return lambda event: event.data.get(name, MISSING)
+    return lambda event: _below(event.data, path)
 
 
 def _below(value: Any, path: Iterable[str]) -> Any:
