@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.engagement import events as engagement_events
 from app.eventstore.codec import Codec
 from app.eventstore.upcasting import Upcaster
 from app.kernel.event import EventCatalogue
@@ -40,6 +41,7 @@ CATALOGUE = EventCatalogue(
         *inventory_events.REGISTERED,
         *fulfilment_events.REGISTERED,
         *security_events.REGISTERED,
+        *engagement_events.REGISTERED,
     ]
 )
 CODEC = Codec(CATALOGUE)

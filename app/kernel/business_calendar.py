@@ -7,8 +7,10 @@ clocks skip is the moment at which they do; of one that they show twice, the fir
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
+
+from app.kernel.wall_clock import moment
 
 MAX_DAYS = 3_660
 """As far as one looks ahead: ten years."""
@@ -77,21 +79,4 @@ class BusinessCalendar:
                 continue
             for opens, closes in self.week[day.weekday()]:
                 last = day if closes > opens else day + timedelta(days=1)
-                yield self._moment(day, opens), self._moment(last, closes)
-
-    def _moment(self, day: date, clock: time) -> datetime:
-        """When the clocks show so on the day, in UTC."""
-        shown = datetime.combine(day, clock, tzinfo=self.zone)
-        one, other = shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)
-        return one if one <= other else self._change_between(other, one)
-
-    def _change_between(self, before: datetime, after: datetime) -> datetime:
-        """When the clocks are put forward, which they are once between two moments."""
-        offset = before.astimezone(self.zone).utcoffset()
-        while after - before > timedelta.resolution:
-            middle = before + (after - before) / 2
-            if middle.astimezone(self.zone).utcoffset() == offset:
-                before = middle
-            else:
-                after = middle
-        return after
+                yield moment(day, opens, self.zone), moment(last, closes, self.zone)
