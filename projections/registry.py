@@ -5,6 +5,7 @@ from typing import Any
 from app.kernel.errors import NotFound
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
+from projections.customer_offers import CUSTOMER_OFFERS
 from projections.customers import CUSTOMERS
 from projections.inbox import INBOX
 from projections.offers import OFFERS
@@ -19,6 +20,7 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     VISITS,
     INBOX,
     OFFERS,
+    CUSTOMER_OFFERS,
     AUDIT,
 )
 

@@ -8,12 +8,13 @@ from uuid import uuid4
 
 import pytest
 
+from app.bootstrap.projections import PROJECTION_NAMES
 from tests.fixtures.api import Api
 from tests.fixtures.tidings_up import TidingsUp, until
 
 pytestmark = pytest.mark.anyio
 
-READ_MODELS = {"timeline", "customers", "activity_counts", "visits", "inbox", "offers", "audit"}
+READ_MODELS = set(PROJECTION_NAMES)
 METRICS = {
     "tidings_http_requests_total": "counter",
     "tidings_http_request_duration_seconds": "histogram",
