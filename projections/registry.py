@@ -6,6 +6,7 @@ from app.kernel.errors import NotFound
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
 from projections.cases import CASES
+from projections.customer_offers import CUSTOMER_OFFERS
 from projections.customers import CUSTOMERS
 from projections.inbox import INBOX
 from projections.offers import OFFERS
@@ -21,6 +22,7 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     INBOX,
     OFFERS,
     CASES,
+    CUSTOMER_OFFERS,
     AUDIT,
 )
 

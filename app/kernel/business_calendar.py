@@ -7,7 +7,7 @@ clocks skip is the moment at which they do; of one that they show twice, the fir
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 
 from app.kernel.wall_clock import moment

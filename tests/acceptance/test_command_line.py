@@ -124,7 +124,11 @@ def test_it_says_its_version(inside: Inside) -> None:
         (["reactions", "skip"], "KEY"),
         (["reactions", "--schema", "a;b", "parked"], "--schema: "),
         (["timers", "--limit", "0"], "--limit"),
-        (["rebuild"], "timeline, customers, activity_counts, visits, inbox, offers, cases, audit"),
+        (
+            ["rebuild"],
+            "timeline, customers, activity_counts, visits, inbox, offers, cases, customer_offers, "
+            "audit",
+        ),
         (["rebuild", "everything"], "everything"),
         (["rebuild", "timeline", "--rollback", "--drop-old"], "--rollback goes without --drop-old"),
         (["rebuild", "timeline", "--jobs", "2", "--rollback"], "--rollback goes without --jobs"),

@@ -56,7 +56,7 @@ class Api:
 async def api() -> AsyncIterator[Api]:
     store, identities = InMemoryEventStore(), InMemoryIdentities()
     commands = Commands(Executor(store, CODEC), b"secret")
-    routes = module_routes(commands, lambda: playback.BEGAN_AT, store, identities)
+    routes = module_routes(commands, lambda: playback.BEGAN_AT, store, identities, b"secret")
     app: Any = create_app(routes, version="0", metrics=Metrics(), gate=OpenGate())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
