@@ -25,7 +25,7 @@ SEED = 7
 ORDERS = rounds(few=40, full=1_000)
 ITEMS = rounds(few=4, full=100)
 PRICE = 1250
-BUYERS_AT_ONCE = rounds(few=5, full=50)
+BUYERS_AT_ONCE = rounds(few=20, full=50)
 KILL_EVERY_S = (2.0, 6.0) if FULL else (0.1, 0.4)
 MAX_KILLS = rounds(few=5, full=1_000)
 """Whoever is killed again and again is started again with pauses that grow."""
