@@ -29,13 +29,18 @@ class Fault(Struct, frozen=True, omit_defaults=True):
     column: int | None = None
     """In an expression, from 1."""
 
+    def __str__(self) -> str:
+        """In words."""
+        place = "" if self.line is None else f" (line {self.line}, column {self.column})"
+        return f"{self.field}{place}: {self.detail}"
+
 
 class InvalidRule(TidingsError):
     """The rule is not valid."""
 
     def __init__(self, faults: list[Fault]) -> None:
         """Take every fault that was found."""
-        super().__init__("; ".join(f"{one.field}: {one.detail}" for one in faults))
+        super().__init__("; ".join(map(str, faults)))
         self.faults = faults
 
 

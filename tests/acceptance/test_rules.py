@@ -1,11 +1,14 @@
 """Rules over HTTP: saved, checked, live, paused, retired."""
 
+import json
+import subprocess
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.fixtures.api import Api
+from tests.fixtures.tidings_up import TidingsUp, tidings
 
 pytestmark = pytest.mark.anyio
 
@@ -133,3 +136,53 @@ async def test_settings_are_changed_and_read(api: Api) -> None:
 async def test_settings_are_checked(api: Api, change: dict[str, Any], field: str) -> None:
     answer = await api.send("PUT", "/v1/engagement/settings", change)
     assert (answer.status, answer.json()["field"]) == (400, field)
+
+
+def run(up: TidingsUp, *arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        tidings("rules", *arguments),
+        env=up.environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_rules_are_written_in_the_terminal(tidings_up: TidingsUp) -> None:
+    name = f"rule-{uuid4()}"
+    assert "is at version 1." in run(tidings_up, "save", name, "-", given=json.dumps(RULE)).stdout
+    shown = run(tidings_up, "show", name).stdout
+    assert json.loads(shown)["trigger"]["where"] == TRIGGER["where"]
+    assert "is at version 1." in run(tidings_up, "save", name, "-", given=shown).stdout
+    live = run(tidings_up, "go-live", name, "--version", "1", "--share", "10")
+    assert "is live; live: none, 1 for 10 %." in live.stdout
+    assert "is paused" in run(tidings_up, "pause", name).stdout
+    assert "is live" in run(tidings_up, "resume", name, "--fire-overdue").stdout
+    assert "is retired" in run(tidings_up, "retire", name).stdout
+    (line,) = [one for one in run(tidings_up, "list").stdout.splitlines() if name in one]
+    assert "retired" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "status", "said"),
+    [
+        (("save", "wrong", "-"), "[" * 100_000, 2, "at most 65536 bytes"),
+        (("save", "wrong", "-"), "[" * 60_000, 2, "FILE"),
+        (
+            ("save", "wrong", "-"),
+            json.dumps({**RULE, "trigger": {**TRIGGER, "where": "event.data.sum > 1"}}),
+            2,
+            "trigger.where (line 1, column 11): there is no event.data.sum",
+        ),
+        (("pause", "nothing"), "", 1, "no such rule"),
+    ],
+)
+def test_a_mistake_is_said_in_one_line(
+    tidings_up: TidingsUp, arguments: tuple[str, ...], given: str, status: int, said: str
+) -> None:
+    done = run(tidings_up, *arguments, given=given)
+    assert done.returncode == status
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
