@@ -14,7 +14,7 @@ from app.bootstrap.modules import module_routes
 from app.bootstrap.projections import PROJECTION_NAMES, log_of
 from app.bootstrap.sealing import begun_data_keys, sensitive_fields_of
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
-from app.engagement.commands import CALLABLE_COMMANDS
+from app.engagement.commands import CALLABLE
 from app.engagement.routes import rule_routes
 from app.engagement.rules import Rules
 from app.engagement.shapes import EventShapes
@@ -67,6 +67,10 @@ from projections.activity_counts.routes import activity_count_routes
 from projections.as_of import PastModels, past_pool
 from projections.audit.queries import Audit
 from projections.audit.routes import audit_routes
+from projections.cases.queries import Cases
+from projections.cases.routes import case_routes
+from projections.customer_offers.queries import CustomerOffers
+from projections.customer_offers.routes import customer_offer_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
@@ -284,7 +288,7 @@ def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
     identities = Identities(of.store.pool, of.secret)
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
-        *module_routes(commands, of.clock, of.store, identities),
+        *module_routes(commands, of.clock, of.store, identities, of.secret),
         *customer_routes(commands, identities),
     ]
 
@@ -293,7 +297,7 @@ def _rule_routes(
     of: _Opened, commands: Commands, fields: SensitiveFields
 ) -> list[HTTPRouteHandler]:
     shapes = EventShapes(CATALOGUE, fields, of.event_types.schema)
-    return rule_routes(commands, Rules(of.store, CODEC, shapes, CALLABLE_COMMANDS))
+    return rule_routes(commands, Rules(of.store, CODEC, shapes, CALLABLE))
 
 
 def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:
@@ -315,7 +319,9 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *activity_count_routes(ActivityCounts(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
         *offer_routes(Offers(models, of.clock), disclosure),
+        *customer_offer_routes(CustomerOffers(models), disclosure),
         *live_offer_routes(live_offers, of.closing, disclosure),
+        *case_routes(Cases(models)),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.bootstrap.sealing import sensitive_fields_of
 from app.bootstrap.store import command_store
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
-from app.engagement.commands import CALLABLE_COMMANDS
+from app.engagement.commands import CALLABLE
 from app.engagement.decider import RULE, RuleCommand
 from app.engagement.rule import Rule
 from app.engagement.rules import Rules
@@ -43,4 +43,4 @@ async def opened_rules(settings: Settings, database: Database) -> AsyncIterator[
         await event_types.refresh()
         fields = sensitive_fields_of(settings, event_types)
         shapes = EventShapes(CATALOGUE, fields, event_types.schema)
-        yield OpenedRules(Rules(store, CODEC, shapes, CALLABLE_COMMANDS), Executor(store, CODEC))
+        yield OpenedRules(Rules(store, CODEC, shapes, CALLABLE), Executor(store, CODEC))

@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
-from app.engagement.callable_commands import Commands
 from app.engagement.cel_check import check
 from app.engagement.cel_names import declared_path
 from app.engagement.cel_program import CelExpression
+from app.engagement.command_fields import Commands
 from app.engagement.expressions import CompiledExpression, InvalidExpression, Scope
 from app.engagement.places import Place, places_in, steps_in, types_of
 from app.engagement.rule import RecordEvent, Rule

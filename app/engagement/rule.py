@@ -127,7 +127,7 @@ class IssueOffer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"
 
     offer: Name
     expires_in: Duration
-    per_customer: Annotated[int, Meta(ge=1)] | None = None
+    per_customer: Annotated[int, Meta(ge=1, le=1_000)] | None = None
     """At most so many of this offer, ever or `each`."""
     each: Duration | None = None
     in_total: Annotated[int, Meta(ge=1)] | None = None
@@ -188,7 +188,7 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
 class ReEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """How often a rule may begin for one customer and key."""
 
-    at_most: Annotated[int, Meta(ge=1, examples=[1])] | None = None
+    at_most: Annotated[int, Meta(ge=1, le=1_000, examples=[1])] | None = None
     each: Duration | None = None
     """Such as once in 30d; without: ever."""
 

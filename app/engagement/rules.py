@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from app.engagement.callable_commands import Commands
+from app.engagement.command_fields import Commands
 from app.engagement.compiled import check_rule
 from app.engagement.decider import (
     RULE,
