@@ -29,7 +29,7 @@ PATTERN, GOAL = "pattern", "goal"
 
 def instance_id(rule: str, trigger: UUID) -> UUID:
     """The same for the same rule and trigger."""
-    return derived_event_id("engagement", "instance", f"{rule}/{trigger}", 0)
+    return derived_event_id("engagement", "instance", f"{rule}/{trigger.hex}", 0)
 
 
 def with_key(state: CustomerState, rule: str, key: str) -> Iterator[Instance]:
@@ -46,7 +46,9 @@ def in_pattern(state: CustomerState, rule: str, key: str) -> Instance | None:
 
 def is_running(state: CustomerState, rule: str, key: str) -> bool:
     """Whether one waits at a step."""
-    return any(i.place not in {PATTERN, GOAL} for i in with_key(state, rule, key))
+    return bool(state.instances) and any(
+        each.place not in {PATTERN, GOAL} for each in with_key(state, rule, key)
+    )
 
 
 def is_kept(state: CustomerState, instance: Instance) -> bool:
