@@ -63,6 +63,10 @@ from projections.activity_counts.routes import activity_count_routes
 from projections.as_of import PastModels, past_pool
 from projections.audit.queries import Audit
 from projections.audit.routes import audit_routes
+from projections.cases.queries import Cases
+from projections.cases.routes import case_routes
+from projections.customer_offers.queries import CustomerOffers
+from projections.customer_offers.routes import customer_offer_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
@@ -279,7 +283,7 @@ def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
     identities = Identities(of.store.pool, of.secret)
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
-        *module_routes(commands, of.clock, of.store, identities),
+        *module_routes(commands, of.clock, of.store, identities, of.secret),
         *customer_routes(commands, identities),
     ]
 
@@ -303,7 +307,9 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *activity_count_routes(ActivityCounts(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
         *offer_routes(Offers(models, of.clock), disclosure),
+        *customer_offer_routes(CustomerOffers(models), disclosure),
         *live_offer_routes(live_offers, of.closing, disclosure),
+        *case_routes(Cases(models)),
     ]
 
 

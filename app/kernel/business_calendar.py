@@ -7,11 +7,9 @@ clocks skip is the moment at which they do; of one that they show twice, the fir
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from app.kernel.errors import InvalidInput
 from app.kernel.wall_clock import moment
 
 MAX_DAYS = 3_660
@@ -26,19 +24,11 @@ Week = Sequence[Sequence[Span]]
 """The opening hours of Monday to Sunday: of each day, spans in order that do not overlap."""
 
 
-def zone_named(name: str, *, field: str) -> ZoneInfo:
-    """The time zone of an IANA name, such as ``Europe/Berlin``. Raises `InvalidInput`."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInput(f"there is no time zone {name!r}", field=field) from None
-
-
 @dataclass(frozen=True)
 class BusinessCalendar:
     """The opening hours of a week in a time zone, and the days on which it is closed instead."""
 
-    zone: ZoneInfo
+    zone: tzinfo
     week: Week
     holidays: frozenset[date] = frozenset()
 

@@ -1,10 +1,9 @@
 """What clocks on a wall show, and when: in zones where they are put forward and back."""
 
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 
-def moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
+def moment(day: date, clock: time, zone: tzinfo) -> datetime:
     """When the clocks show so on the day, in UTC.
 
     What they skip is the moment at which they do; of what they show twice, the first counts.
@@ -14,7 +13,7 @@ def moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
     return one if one <= other else change_between(other, one, zone)
 
 
-def change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def change_between(before: datetime, after: datetime, zone: tzinfo) -> datetime:
     """When the clocks are put forward or back, which they are once between two moments."""
     offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta.resolution:

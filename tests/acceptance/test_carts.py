@@ -38,6 +38,24 @@ async def test_a_cart_is_filled_and_checked_out_once_however_many_try_at_once(ap
     ]
 
 
+async def test_a_cart_is_read_as_it_was_left(api: Api) -> None:
+    cart, customer_id = str(uuid4()), f"customer-of-{uuid4()}"
+    path = f"/v1/carts/{cart}"
+    nothing = await api.get(path)
+    assert (nothing.status, nothing.code) == (404, "no-such-cart")
+    await api.post(f"{path}/open", {"customer_id": customer_id})
+    of_it = {"cart_id": cart, "customer_id": customer_id}
+    empty = {"status": "open", "lines": [], "total": 0, "currency": None}
+    assert await api.read(path) == of_it | empty
+    await api.post(f"{path}/add-item", SHOES)
+    await api.post(f"{path}/add-item", SHOES | {"sku": "socks", "quantity": 2, "unit_price": 450})
+    socks = {"sku": "socks", "quantity": 2, "unit_price": 450, "currency": "EUR"}
+    filled = {"lines": [SHOES, socks], "total": 9800, "currency": "EUR"}
+    assert await api.read(path) == of_it | filled | {"status": "open"}
+    await api.post(f"{path}/check-out", {})
+    assert await api.read(path) == of_it | filled | {"status": "checked-out"}
+
+
 async def test_a_visitors_two_carts_know_the_identity_that_a_link_names(api: Api) -> None:
     visitor, customer_id = f"visitor-{uuid4()}", f"customer-of-{uuid4()}"
     noted = set()

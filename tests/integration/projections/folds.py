@@ -93,6 +93,18 @@ def fold_offers(log: Iterable[RecordedEvent]) -> dict[tuple[str, str], int]:
     return offers
 
 
+def fold_cases(log: Iterable[RecordedEvent]) -> dict[str, tuple[Any, ...]]:
+    """Customer, position, when it was opened, by the open case."""
+    cases: dict[str, tuple[Any, ...]] = {}
+    for event in log:
+        case_id = event.stream.removeprefix("case-")
+        if event.type == "case.opened":
+            cases[case_id] = (event.customer_id, event.position, event.occurred_at)
+        elif event.type == "case.resolved":
+            cases.pop(case_id, None)
+    return cases
+
+
 class CustomersFold:
     """Profiles, traits, consents and identities, each keyed as its table is."""
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from app.modules.accounts.events import CaseOpened, CaseResolved, Outcome
 from app.modules.customers.events import (
     ConsentRecorded,
     ConsentWithdrawn,
@@ -19,6 +20,7 @@ from tests.integration.projections.stage import (
     NOON,
     Happening,
     act,
+    of,
     of_customer,
     of_message,
     of_ride,
@@ -87,20 +89,35 @@ rides_events = offers | st.builds(
         st.builds(RideClaimed, rounds, driver_ids, drivers),
     ),
 )
+opened: st.SearchStrategy[Happening] = st.builds(
+    of,
+    st.sampled_from(["case-t1", "case-t2"]),
+    st.just(CaseOpened("ann")),
+    customer_id=st.just("ann"),
+    minutes=minutes,
+)
+cases_events = opened | st.builds(
+    of,
+    st.sampled_from(["case-t1", "case-t2"]),
+    st.builds(CaseResolved, st.sampled_from(Outcome), st.just("analyst-4")),
+    customer_id=st.just("ann"),
+)
 happening: st.SearchStrategy[Happening] = st.one_of(
     st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
     sent_events,
     of_messages,
     acts,
     rides_events,
+    cases_events,
 )
 # Long enough that one thing changes several times within a batch; none leaves a read model empty.
 histories = st.builds(
-    lambda *first, others, offer: [*first, *others, offer],
+    lambda *first, others, offer, case: [*first, *others, offer, case],
     sent_events,
     acts,
     requests,
     others=st.lists(happening, min_size=30, max_size=60),
     offer=offers,
+    case=opened,
 )
 batch_sizes = st.sampled_from([1, 7, 1000])

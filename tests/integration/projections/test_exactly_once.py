@@ -13,6 +13,8 @@ from app.eventstore import batch
 from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.wakeups import Wakeups
 from projections.audit import AUDIT
+from projections.cases import CASES
+from projections.customer_offers import CUSTOMER_OFFERS
 from projections.inbox import INBOX
 from projections.offers import OFFERS
 from projections.projection import Generation
@@ -21,7 +23,7 @@ from tests.integration.projections.stage import DEADLINE_S, Stage, sent
 
 pytestmark = pytest.mark.anyio
 
-NOT_OF_WHAT_IS_SENT = (AUDIT, INBOX, OFFERS)
+NOT_OF_WHAT_IS_SENT = (AUDIT, CASES, CUSTOMER_OFFERS, INBOX, OFFERS)
 CUSTOMER_IDS = ("ann", "ben", "~visitor")
 
 

@@ -14,6 +14,7 @@ from app.eventstore.database import Database
 from app.kernel.event import RecordedEvent
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
+from projections.cases import CASES
 from projections.customers import CUSTOMERS
 from projections.generations import kept_up_to_date
 from projections.inbox import INBOX
@@ -28,6 +29,7 @@ from tests.integration.projections.folds import (
     CustomersFold,
     fold_activity_counts,
     fold_audit,
+    fold_cases,
     fold_inbox,
     fold_offers,
     fold_timeline,
@@ -73,6 +75,7 @@ def test_a_read_model_is_the_fold_of_the_log(
         assert await visits(stage) == fold_visits(log)
         assert await inbox(stage) == fold_inbox(log)
         assert await offers(stage) == fold_offers(log)
+        assert await cases(stage) == fold_cases(log)
         assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
@@ -133,6 +136,11 @@ async def offers(stage: Stage) -> dict[tuple[Any, ...], int]:
     return {row[:2]: row[2] for row in rows}
 
 
+async def cases(stage: Stage) -> dict[str, tuple[Any, ...]]:
+    rows = await stage.fetch("SELECT case_id, customer_id, position, opened_at FROM cases_g1")
+    return {row[0]: row[1:] for row in rows}
+
+
 async def visits(stage: Stage) -> list[tuple[Any, ...]]:
     return await stage.fetch(
         "SELECT customer_id, started_at, ended_at, first_position, last_position, events, entry,"
@@ -168,4 +176,13 @@ async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
 
 
 def test_the_projections_are_those_that_are_tested_here() -> None:
-    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, INBOX, OFFERS, AUDIT)
+    assert PROJECTIONS == (
+        TIMELINE,
+        CUSTOMERS,
+        ACTIVITY_COUNTS,
+        VISITS,
+        INBOX,
+        OFFERS,
+        CASES,
+        AUDIT,
+    )
