@@ -9,7 +9,7 @@ from uuid import UUID
 from app.engagement.events import OnChange, RuleResumed, RuleRetired, RuleWentLive
 from app.engagement.expressions import CannotEvaluate
 from app.engagement.program import Program
-from app.engagement.rule import Wait
+from app.engagement.rule import Absence, Pattern, Wait
 from app.engagement.rulebook import Change, RuleBook
 from app.engagement.shares import CANARY, is_in_share
 from app.engagement.state import CustomerState, Instance
@@ -65,6 +65,22 @@ def next_due(state: CustomerState, until: datetime) -> Instance | None:
     )
     first = min(due, key=lambda one: one[:4], default=None)
     return None if first is None else first[4]
+
+
+def acts_when_due(instance: Instance, pattern: Pattern | None) -> bool:
+    """Whether that it falls due is more than that a time is over."""
+    if instance.place == PATTERN:
+        return isinstance(pattern, Absence)
+    return instance.place != GOAL
+
+
+def goal_of(instance: Instance, at: datetime) -> str:
+    """What reaching the goal is measured for."""
+    if instance.goal_until is not None and at >= instance.goal_until:
+        return "late"
+    if instance.held_out:
+        return "held_out"
+    return "acted" if instance.acted else "not_acted"
 
 
 def key_text(value: Any) -> str | None:

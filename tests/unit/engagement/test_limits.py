@@ -1,6 +1,7 @@
 """What holds messages back, one reason at a time and in order."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.engagement.evaluator import Decision, MessageEffect
-from app.engagement.limits import REASONS
+from app.engagement.events import Outcome
+from app.engagement.instances import MAX_INSTANCES, MAX_INSTANCES_BY_RULE
+from app.engagement.limits import MAX_BEGUN_KEYS, REASONS
+from app.engagement.patterns import MAX_SEEN
 from tests.unit.engagement.world import HOUR, SECOND, SEND, World, told
 
 BOTH = {**SEND, "channels": ["email", "inbox"]}
 QUIET = {"begin": "22:00", "end": "08:00"}
+DOCS = Path(__file__).parents[3] / "docs"
+BOUNDS = {
+    "instances of a rule": MAX_INSTANCES_BY_RULE,
+    "instances of all rules": MAX_INSTANCES,
+    "triggers that a sum remembers": MAX_SEEN,
+    "rules and keys": MAX_BEGUN_KEYS,
+}
 ALWAYS = {"begin": "00:00", "end": "23:59"}
 
 
@@ -204,5 +215,11 @@ def test_caps_are_never_exceeded_and_hold_nothing_back_needlessly(
             sent.append((world.at, got[0]))
 
 
-def test_every_reason_says_what_it_means() -> None:
-    assert all(meaning.endswith(".") for meaning in REASONS.values())
+def test_every_outcome_reason_and_bound_is_in_the_reference() -> None:
+    text = (DOCS / "reference" / "decisions.md").read_text("utf-8")
+    lines = text.splitlines()
+
+    assert [one for one in Outcome if f"\n| `{one.value}` |" not in text] == []
+    assert [by for by, meaning in REASONS.items() if f"| `{by}` | {meaning} |" not in lines] == []
+    for what, bound in BOUNDS.items():
+        assert any(line.startswith(f"| {what}") and f"| {bound:,} |" in line for line in lines)

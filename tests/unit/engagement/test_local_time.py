@@ -135,5 +135,5 @@ def test_clocks_that_are_put_back_may_end_quiet_hours_before_they_begin_again() 
     + [(bad, "Europe/Berlin") for bad in (None, "", "../../etc/passwd", "\0", {"sealed": "x"})],
 )
 def test_a_zone_that_is_none_is_that_of_the_settings(trait: object, expected: str) -> None:
-    assert zone_of(trait, "Europe/Berlin").key == expected
-    assert zone_of(trait, "Nowhere/Else").key in {expected, "UTC"}
+    assert str(zone_of(trait, "Europe/Berlin")) == expected
+    assert str(zone_of(trait, "Nowhere/Else")) in {expected, "UTC"}
