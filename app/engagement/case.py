@@ -384,8 +384,10 @@ class Case:
             self._enter(version, instance, stretch)
             return
         node = version.program.waits_at(instance.place)
-        if node is not None and isinstance(node.step, Wait):
-            is_over = node.step.event is None or node.step.otherwise == "go_on"
-            if not is_over and not instance.acted:
-                stretch.held.append(Held("not_come"))
-            self._run(stretch, instance, node.after if is_over else END)
+        if node is None or not isinstance(node.step, Wait):
+            self._end(instance, "changed", self._moment.at)
+            return
+        is_over = node.step.event is None or node.step.otherwise == "go_on"
+        if not is_over and not instance.acted:
+            stretch.held.append(Held("not_come"))
+        self._run(stretch, instance, node.after if is_over else END)

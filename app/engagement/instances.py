@@ -133,10 +133,18 @@ def ended_by(change: Change, book: RuleBook, instance: Instance, customer_id: st
         case RuleWentLive():
             return _ended_by_version(change.event, book, instance, customer_id)
         case RuleResumed(fire_overdue=fires):
-            if instance.due_at is not None and instance.due_at <= change.at:
+            if _is_overdue(book, instance, change.at):
                 instance.is_overdue, instance.due_at = False, change.at
-                return None if fires or instance.place == GOAL else "overdue"
+                return None if fires else "overdue"
     return None
+
+
+def _is_overdue(book: RuleBook, instance: Instance, at: datetime) -> bool:
+    """Whether something should have been done by then."""
+    if instance.due_at is None or instance.due_at > at:
+        return False
+    version = book.version(instance.rule, instance.version)
+    return version is None or acts_when_due(instance, version.rule.pattern)
 
 
 def _ended_by_version(

@@ -118,6 +118,23 @@ def test_a_customer_who_is_not_looked_at_meanwhile_is_decided_the_same() -> None
     assert told_by[0] == told_by[1] != []
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_time_that_is_over_in_a_pause_is_over_quietly(looks: bool) -> None:
+    world = World()
+    world.live("count", pattern={"is": "count", "at_least": 2, "within": "1h"})
+    world.live("goal", goal={"event": "bought", "within": "1h"})
+    world.see()
+    for name in ("count", "goal"):
+        world.book.apply(name, RulePaused(), world.at)
+    world.at += 2 * HOUR
+    decisions = world.due() if looks else []
+    for name in ("count", "goal"):
+        world.book.apply(name, RuleResumed(), world.at)
+
+    assert decisions + world.due(HOUR) == []
+    assert world.state().is_empty
+
+
 def test_an_absence_that_ended_in_a_pause_is_over() -> None:
     world = World()
     world.live(pattern={"is": "absence", "of": [{"event": "bought"}], "within": "1h"})
