@@ -14,6 +14,7 @@ from app.eventstore.database import Database
 from app.kernel.event import RecordedEvent
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
+from projections.customer_offers import CUSTOMER_OFFERS
 from projections.customers import CUSTOMERS
 from projections.generations import kept_up_to_date
 from projections.inbox import INBOX
@@ -28,6 +29,7 @@ from tests.integration.projections.folds import (
     CustomersFold,
     fold_activity_counts,
     fold_audit,
+    fold_customer_offers,
     fold_inbox,
     fold_offers,
     fold_timeline,
@@ -73,6 +75,7 @@ def test_a_read_model_is_the_fold_of_the_log(
         assert await visits(stage) == fold_visits(log)
         assert await inbox(stage) == fold_inbox(log)
         assert await offers(stage) == fold_offers(log)
+        assert await customer_offers(stage) == fold_customer_offers(log)
         assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
@@ -148,6 +151,14 @@ async def inbox(stage: Stage) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     return {row[:2]: row[2:] for row in rows}
 
 
+async def customer_offers(stage: Stage) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    rows = await stage.fetch(
+        "SELECT customer_id, offer_id, position, data ->> 'offer', status, ended_at"
+        " FROM customer_offers_g1"
+    )
+    return {row[:2]: row[2:] for row in rows}
+
+
 async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
     fold = CustomersFold(log)
     profiles = await stage.fetch(
@@ -168,4 +179,13 @@ async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
 
 
 def test_the_projections_are_those_that_are_tested_here() -> None:
-    assert PROJECTIONS == (TIMELINE, CUSTOMERS, ACTIVITY_COUNTS, VISITS, INBOX, OFFERS, AUDIT)
+    assert PROJECTIONS == (
+        TIMELINE,
+        CUSTOMERS,
+        ACTIVITY_COUNTS,
+        VISITS,
+        INBOX,
+        OFFERS,
+        CUSTOMER_OFFERS,
+        AUDIT,
+    )
