@@ -117,7 +117,6 @@ class Preview(Struct, frozen=True, forbid_unknown_fields=True):
     traits: Annotated[
         Mapping[str, Any], Meta(description="Of the customer.", examples=[{"name": "Ann"}])
     ] = {}
-    customer_id: Annotated[str, Meta(max_length=200, examples=["ann"])] = "somebody"
     language: Annotated[
         Language | None, Meta(description="Else the trait `language`, if that is one.")
     ] = None
@@ -180,8 +179,7 @@ def template_routes(commands: Commands, templates: Templates) -> list[HTTPRouteH
         """What it would say to such a customer. Nothing is sent, and nothing is recorded."""
         trait = data.traits.get("language")
         language = data.language or (trait if isinstance(trait, str) else None)
-        profile = {"customer_id": data.customer_id, "traits": data.traits}
-        return await templates.render(name, data.version, language, data.parameters, profile)
+        return await templates.render(name, data.version, language, data.parameters, data.traits)
 
     return [save_template, read_template, preview_template]
 

@@ -86,7 +86,9 @@ def fold_customer_offers(
     offers: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for event in log:
         key = (event.customer_id, event.stream.removeprefix("offer-"))
-        if event.type == "offer.issued" and key not in offers:
+        if event.type == "offer.issued":
+            if key in offers:
+                continue
             name = msgspec.json.decode(event.data)["offer"]
             offers[key] = (event.position, name, "issued", None)
         elif event.type.startswith("offer.") and key in offers and offers[key][-1] is None:
