@@ -14,6 +14,9 @@ from app.bootstrap.modules import module_routes
 from app.bootstrap.projections import PROJECTION_NAMES, log_of
 from app.bootstrap.sealing import begun_data_keys, sensitive_fields_of
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.delivery.desk import Desk
+from app.delivery.routes import delivery_routes, receipt_routes
+from app.delivery.webhook import signing
 from app.engagement.commands import CALLABLE
 from app.engagement.routes import rule_routes
 from app.engagement.rules import Rules
@@ -242,6 +245,7 @@ def _api(of: _Opened) -> App:
             *projection_routes(of.projections),
             *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
             *reaction_routes(store.pool, Cursors(of.secret)),
+            *_delivery_routes(of, executor, disclosure),
             *key_routes(keys),
             *customer_token_routes(customer_tokens),
         ],
@@ -257,6 +261,18 @@ def _api(of: _Opened) -> App:
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **of.reading.health_checks},
     )
+
+
+def _delivery_routes(
+    of: _Opened, executor: Executor, disclosure: Disclosure
+) -> list[HTTPRouteHandler]:
+    desk = Desk(of.store.pool, of.store, executor, CODEC)
+    secret = of.settings.receipts_secret
+    signs = signing(secret, field="TIDINGS_RECEIPTS_SECRET") if secret is not None else None
+    return [
+        *delivery_routes(desk, Commands(executor, of.secret), Cursors(of.secret), disclosure),
+        *receipt_routes(desk, signs),
+    ]
 
 
 def _quarantine(of: _Opened) -> StoredQuarantine:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import msgspec
+from app.engagement.callable_commands import CallableCommand
 
 from app.catalogue import CATALOGUE
-from app.engagement.callable_commands import CallableCommand
 from app.engagement.compiled import check_rule
 from app.engagement.effects import CommandEffect, MessageEffect, RecordEffect
 from app.engagement.events import RuleSaved, RuleWentLive
