@@ -29,6 +29,7 @@ COMMANDS = {
     "rebuild": "rebuild",
     "reactions": "reactions",
     "timers": "timers",
+    "rules": "rules",
     "redact": "redact",
     "import": "import_events",
     "simulate": "simulate",

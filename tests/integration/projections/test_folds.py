@@ -25,6 +25,7 @@ from projections.registry import PROJECTIONS
 from projections.sharding import reshard
 from projections.timeline import TIMELINE
 from projections.visits import VISITS
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.folds import (
     CustomersFold,
     fold_activity_counts,
@@ -81,6 +82,7 @@ def test_a_read_model_is_the_fold_of_the_log(
     on_stage(database, story)
 
 
+@on_one_server
 @bounded
 @given(history=histories, max_batch_events=batch_sizes, counts=st.tuples(shards, shards, shards))
 def test_a_rebuilt_read_model_equals_the_live_one_row_for_row(
