@@ -3,9 +3,9 @@
 from typing import Any
 
 import msgspec
-from app.engagement.callable_commands import CallableCommand
 
 from app.catalogue import CATALOGUE
+from app.engagement.commands import CALLABLE
 from app.engagement.compiled import check_rule
 from app.engagement.effects import CommandEffect, MessageEffect, RecordEffect
 from app.engagement.events import RuleSaved, RuleWentLive
@@ -13,11 +13,9 @@ from app.engagement.rule import Rule
 from app.engagement.rulebook import compile_saved
 from app.engagement.shapes import EventShapes
 from app.kernel.sensitive import SensitiveFields
-from app.modules.support.decider import QUESTION, AnswerQuestion
 from tests.unit.engagement.world import HOUR, World, told
 
 KNOWN = EventShapes(CATALOGUE, SensitiveFields())
-COMMANDS = {"questions/answer": CallableCommand(QUESTION, AnswerQuestion, {"is_automatic": True})}
 RULE: dict[str, Any] = {
     "trigger": {
         "event": "tick",
@@ -53,9 +51,9 @@ RULE: dict[str, Any] = {
         },
         {
             "do": "command",
-            "command": "questions/answer",
+            "command": "questions/open",
             "id": "trigger.data.cart",
-            "fields": {"text": "'Seen in cart ' + string(trigger.data.cart)"},
+            "fields": {"text": "'Seen in cart ' + string(trigger.data.cart)", "topic": "'carts'"},
         },
         {"do": "record", "type": "Noted", "data": {"twice": "int(trigger.data.amount) * 2"}},
     ],
@@ -67,11 +65,11 @@ def test_every_expression_of_a_rule_is_found_at_its_place() -> None:
     world.evaluator = type(world.evaluator)(
         world.book,
         code_of=lambda _offer_id: "GIFT",
-        category_of=lambda command: COMMANDS[command].decider.category,
+        category_of=lambda command: CALLABLE[command].decider.category,
     )
     world.profile(traits={"tier": "gold"})
     rule = msgspec.convert(RULE, Rule)
-    world.happened("rule", RuleSaved(1, rule, check_rule(rule, KNOWN, COMMANDS, {"inbox"})))
+    world.happened("rule", RuleSaved(1, rule, check_rule(rule, KNOWN, CALLABLE, {"inbox"})))
     world.happened("rule", RuleWentLive(1))
 
     world.see(amount=5, cart="c")
@@ -88,7 +86,7 @@ def test_every_expression_of_a_rule_is_found_at_its_place() -> None:
     assert begun.made.inputs["trigger.data.amount"] == 6
     command, record = seen.effects
     assert isinstance(command, CommandEffect)
-    assert (command.thing_id, command.fields) == ("c", {"text": "Seen in cart c"})
+    assert (command.thing_id, command.fields) == ("c", {"text": "Seen in cart c", "topic": "carts"})
     assert seen.made.did[0].stream == "question-c"
     assert isinstance(record, RecordEffect)
     assert record.data == {"twice": 12}

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engagement.evaluator import Decision
+from app.engagement.evaluator import Decision, MessageEffect
 from app.engagement.state import CustomerState
 from tests.unit.engagement.world import BEGIN, SECOND, SEND, World
 
@@ -43,7 +43,9 @@ def acted(pattern: dict[str, Any], history: History) -> dict[int, list[datetime]
     assert world.state().is_empty
     found: dict[int, list[datetime]] = {1: [], 2: []}
     for one in decisions:
-        found[one.effects[0].parameters["key"]].append(one.made.at)  # type: ignore[union-attr]
+        [effect] = one.effects
+        assert isinstance(effect, MessageEffect)
+        found[effect.parameters["key"]].append(one.made.at)
     return found
 
 

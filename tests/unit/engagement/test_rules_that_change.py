@@ -15,7 +15,7 @@ from app.engagement.events import (
 )
 from app.engagement.rulebook import RuleBook
 from app.engagement.shares import CANARY, HOLDOUT, is_in_share
-from tests.unit.engagement.world import BEGIN, HOUR, SEND, World, rule_of, told
+from tests.unit.engagement.world import BEGIN, HOUR, SEND, World, compile_simply, rule_of, told
 
 FIRST: list[dict[str, Any]] = [{"do": "wait", "time": "2h"}, {**SEND, "text": "first"}]
 SECOND: list[dict[str, Any]] = [{"do": "wait", "time": "9h"}, {**SEND, "text": "second"}]
@@ -184,8 +184,8 @@ def test_what_runs_on_a_version_that_does_not_compile_any_more_fails() -> None:
     world = World()
     world.live(steps=FIRST)
     world.see()
-    again = RuleBook(lambda _saved: 1 / 0)  # type: ignore[arg-type, return-value]
-    again.apply("rule", RuleSaved(1, rule_of(steps=FIRST)), BEGIN)
+    again = RuleBook(compile_simply)
+    again.apply("rule", RuleSaved(1, rule_of(steps=FIRST, description="broken")), BEGIN)
     again.apply("rule", RuleWentLive(1), BEGIN)
     world.evaluator = type(world.evaluator)(again)
 
