@@ -7,7 +7,6 @@ import pytest
 from tests.fixtures.api import Api, api_of
 from tests.fixtures.tidings_up import TidingsUp
 
-
 RECEIPTS_SECRET = "whsec_UmVjZWlwdHMgb2YgdGhlIHByb3ZpZGVycyBvZiBjaGFubmVscw=="
 
 
