@@ -17,6 +17,7 @@ from app.delivery.deliveries import Delivery
 from app.delivery.desk import MAX_PAGE_MESSAGES, Desk, KeptState, MessageStatus, place_of
 from app.http.access import PUBLIC, Unauthenticated, principal_of, requires
 from app.http.context import context_of
+from app.http.fields import Nothing
 from app.kernel.cipher import Discloses
 from app.kernel.cursors import Cursors
 from app.kernel.errors import Erased, InvalidInput
@@ -37,11 +38,15 @@ MAX_RECEIPTS_BYTES = 256 * 1024
 AT_ONCE = 50
 
 _TAGS = ["Messages"]
+_SIGNED = {**PUBLIC, "signed": True}
+"""The option of a route that takes no credential but a signature."""
 
 Limit = Annotated[
     int, QueryParameter(ge=1, le=MAX_PAGE_MESSAGES, description="How many messages at the most.")
 ]
-State = Annotated[KeptState | None, QueryParameter(description="Only messages in this state.")]
+State = Annotated[
+    KeptState | None, QueryParameter(name="state", description="Only messages in this state.")
+]
 
 
 class MessagePage(Struct, frozen=True):
@@ -76,15 +81,15 @@ def delivery_routes(
 
     @get("/v1/messages", opt=requires("messages:read"), tags=_TAGS, summary="List open messages")
     async def list_messages(
-        state: State = None, cursor: FromQuery[str | None] = None, limit: Limit = 100
+        only: State = None, cursor: FromQuery[str | None] = None, limit: Limit = 100
     ) -> MessagePage:
         """The messages that wait, are being sent, or were given up, by their ids.
 
         What was sent, and has not come back, is not among them.
         """
-        query = ("messages", state or "")
+        query = ("messages", only or "")
         (after,) = cursors.decode(cursor, tuple[str], *query) if cursor else ("",)
-        messages = await desk.kept(state, after=after, limit=limit)
+        messages = await desk.kept(only, after=after, limit=limit)
         place = place_of(messages, limit)
         return MessagePage(messages, cursors.encode((place,), *query) if place else None)
 
@@ -107,7 +112,11 @@ def delivery_routes(
         summary="Send a message again",
         tags=_TAGS,
     )
-    async def retry_message(request: Request[Any, Any, Any], message_id: FromPath[str]) -> ASGIApp:
+    async def retry_message(
+        request: Request[Any, Any, Any],
+        message_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - it is checked to be empty
+    ) -> ASGIApp:
         """Of one that was given up, or waits to be tried again. One that is `unknown` goes by the
         same channel, and may so be sent twice; what is dead begins with its first channel.
         """
@@ -120,7 +129,11 @@ def delivery_routes(
         summary="Send a message no more",
         tags=_TAGS,
     )
-    async def drop_message(request: Request[Any, Any, Any], message_id: FromPath[str]) -> ASGIApp:
+    async def drop_message(
+        request: Request[Any, Any, Any],
+        message_id: FromPath[str],
+        data: JSONBody[Nothing],  # noqa: ARG001 - it is checked to be empty
+    ) -> ASGIApp:
         """Of one that waits, or was given up. It is on no list any more."""
         check_id(message_id, field="message_id")
         return await commands.run(request, await desk.step(message_id, DropMessage()))
@@ -141,7 +154,7 @@ def receipt_routes(desk: Desk, signing: Webhook | None) -> list[HTTPRouteHandler
 
     @post(
         "/v1/receipts/{channel:str}",
-        opt=PUBLIC,
+        opt=_SIGNED,
         guards=[is_signed],
         status_code=200,
         request_max_body_size=MAX_RECEIPTS_BYTES,

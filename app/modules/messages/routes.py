@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
 from app.eventstore.port import EventStore
+from app.http.fields import Word
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.messages.decider import MESSAGE, MarkRead, NoSuchMessage, RequestMessage
@@ -29,7 +30,6 @@ _TAGS = ["Messages"]
 # In Python, $ alone would let a final line feed through.
 _NAME = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_KIND_CHARACTERS - 1}}}$(?!\n)"
 
-Name = Annotated[str, Meta(pattern=_NAME)]
 
 
 class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,10 +45,8 @@ class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     text: Annotated[
-        str | None,
+        Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS)] | None,
         Meta(
-            min_length=1,
-            max_length=MAX_TEXT_CHARACTERS,
             description="The words, which are stored sealed; or give a template.",
             examples=["Your order 42 is on its way."],
         ),
@@ -57,14 +55,14 @@ class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
         Priority.NORMAL
     )
     template: Annotated[
-        Name | None, Meta(description="The template that has the words.", examples=[None])
+        Word | None, Meta(description="The template that has the words.", examples=[None])
     ] = None
     parameters: Annotated[
         Mapping[str, Any],
         Meta(max_length=MAX_PARAMETERS, description="What the template may name.", examples=[{}]),
     ] = msgspec.field(default_factory=dict)
     channels: Annotated[
-        tuple[Name, ...],
+        tuple[Word, ...],
         Meta(
             min_length=1,
             max_length=MAX_CHANNELS,
@@ -73,8 +71,8 @@ class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = (INBOX,)
     not_before: Annotated[
-        datetime | None,
-        Meta(tz=True, description="When it is sent at the earliest.", examples=[None]),
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When it is sent at the earliest.", examples=[None]),
     ] = None
 
     def check(self) -> None:
