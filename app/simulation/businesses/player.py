@@ -17,6 +17,7 @@ def watching(chance: Random, person: Person, name: str) -> Script:
         "customer_id": person.customer_id,
         "title_id": title,
         "device_id": f"{chance.choice(words.DEVICES)}-{person.number}",
+        "length_s": length_s,
     }
     reports = _reports(chance, length_s)
     if chance.random() < 0.1:
