@@ -198,3 +198,34 @@ timers = Table(
     Column("error", Text),
     Index(None, "next_try_at", "key"),
 )
+
+# What the courier has to see to: a row each message that waits, is being sent, or was given up.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("message_id", Text(collation="C"), primary_key=True),
+    Column("customer_id", Text(collation="C"), nullable=False),
+    Column("state", Text(collation="C"), nullable=False),
+    Column("channel", Text(collation="C"), nullable=False),
+    Column("kind", Text(collation="C"), nullable=False),
+    Column("priority", SmallInteger, nullable=False, comment="0: first"),
+    Column("attempts", Integer, nullable=False),
+    Column(
+        "next_try_at",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="while it is waiting",
+    ),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("error", Text),
+    Index(
+        "deliveries_due_idx",
+        "channel",
+        "priority",
+        "next_try_at",
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("deliveries_state_idx", "state", "message_id"),
+    Index(None, "customer_id"),
+)

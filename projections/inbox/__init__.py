@@ -8,7 +8,7 @@ from projections.projection import Projection, apply_sql
 
 INBOX: Projection[InboxTables] = Projection(
     name="inbox",
-    version=1,
+    version=2,
     shard_key=ShardKey.CUSTOMER,
     make_tables=make_tables,
     apply=partial(apply_sql, __name__),

@@ -1,8 +1,13 @@
--- A message is requested once. It stands under the customer whom its event is of.
+-- A message is there by its request when it has a text and the inbox comes first and at once, and else
+-- when it is sent there. It stands under the customer whom its event is of, once.
 INSERT INTO {inbox} (customer_id, message_id, position, data, requested_at)
 SELECT customer_id, substr(stream, length('message-') + 1), position, data, occurred_at
 FROM batch
-WHERE type = 'message.requested' AND starts_with(stream, 'message-') AND customer_id IS NOT NULL
+WHERE starts_with(stream, 'message-') AND customer_id IS NOT NULL AND (
+    type = 'message.requested' AND coalesce(data -> 'channels' ->> 0, 'inbox') = 'inbox'
+        AND data ->> 'text' IS NOT NULL AND data ->> 'not_before' IS NULL
+    OR type = 'message.sending' AND data ->> 'channel' = 'inbox'
+)
 ORDER BY customer_id, stream, position
 ON CONFLICT (customer_id, message_id) DO NOTHING;
 

@@ -19,15 +19,21 @@ from app.http.live import LiveEvent, LiveStream, last_event_id
 from app.kernel.cipher import Discloses, View
 from app.kernel.event import RecordedEvent
 from app.kernel.ids import check_id
-from app.modules.messages.events import MessageRead, MessageRequested
+from app.modules.messages.events import (
+    INBOX,
+    MessageRead,
+    MessageRequested,
+    MessageSending,
+)
 from projections.inbox.queries import message_of
 from projections.live import LiveEvents, LiveLog
 
-_SHOWN = frozenset({MessageRequested.tag, MessageRead.tag})
 _STREAMS = "message-"
 """What the names of messages' streams begin with; services may use any type in their own."""
 
 _encoder = msgspec.json.Encoder()
+_requests = msgspec.json.Decoder(MessageRequested)
+_sendings = msgspec.json.Decoder(MessageSending)
 
 
 class ReadMark(Struct, frozen=True):
@@ -60,7 +66,20 @@ class LiveInboxes:
 
 
 def _of_inboxes(events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
-    return [e for e in events if e.type in _SHOWN and e.stream.startswith(_STREAMS)]
+    return [e for e in events if e.stream.startswith(_STREAMS) and _is_shown(e)]
+
+
+def _is_shown(event: RecordedEvent) -> bool:
+    """`apply.sql` says the same of what puts a message there."""
+    match event.type:
+        case MessageRead.tag:
+            return True
+        case MessageRequested.tag:
+            return _requests.decode(event.data).is_in_inbox
+        case MessageSending.tag:
+            return _sendings.decode(event.data).channel == INBOX
+        case _:
+            return False
 
 
 def _live(event: RecordedEvent) -> LiveEvent:

@@ -20,13 +20,16 @@ class InboxMessage(Struct, frozen=True):
 
     message_id: Annotated[str, Meta(examples=["order-confirmed:42"])]
     position: Annotated[int, Meta(examples=[1042])]
-    """Of its request in the log; messages are in this order."""
+    """Of the event that put it there; messages are in this order."""
     kind: Annotated[str, Meta(examples=["order-confirmed"])]
     """What it is about, in the words of whoever sent it."""
     text: Annotated[str | None, Meta(examples=["Your order 42 is on its way."])]
     """Masked for those who may not see it; null when nobody can any more."""
+    subject: Annotated[str | None, Meta(examples=[None])]
+    """As its template has it; null: there is none."""
     priority: Priority
     requested_at: Annotated[datetime, Meta(examples=["2026-11-22T09:30:00Z"])]
+    """When it came to be there."""
     read_at: Annotated[datetime | None, Meta(examples=["2026-11-22T09:42:30Z"])]
     """Null: it is unread."""
 
@@ -44,10 +47,11 @@ class InboxPage(Struct, frozen=True):
 
 
 class _Words(Struct, frozen=True):
-    """What the request of a message said, as somebody may see it."""
+    """What the event that put a message there said, as somebody may see it."""
 
     kind: str
     text: str | None
+    subject: str | None = None
     priority: Priority = Priority.NORMAL
 
 
@@ -107,10 +111,17 @@ def message_of(
     requested_at: datetime,
     read_at: datetime | None = None,
 ) -> InboxMessage:
-    """A message from the data of its request, as somebody may see it."""
+    """A message from the data of the event that put it there, as somebody may see it."""
     words = msgspec.json.decode(data, type=_Words)
     return InboxMessage(
-        message_id, position, words.kind, words.text, words.priority, requested_at, read_at
+        message_id,
+        position,
+        words.kind,
+        words.text,
+        words.subject,
+        words.priority,
+        requested_at,
+        read_at,
     )
 
 

@@ -23,8 +23,10 @@ def make_tables(metadata: sa.MetaData, suffix: str) -> InboxTables:
         metadata,
         sa.Column("customer_id", sa.Text(collation="C"), primary_key=True),
         sa.Column("message_id", sa.Text(collation="C"), primary_key=True),
-        sa.Column("position", sa.BigInteger, nullable=False, comment="of its request"),
-        sa.Column("data", JSONB, nullable=False, comment="of its request; the text is sealed"),
+        sa.Column(
+            "position", sa.BigInteger, nullable=False, comment="of the event that put it here"
+        ),
+        sa.Column("data", JSONB, nullable=False, comment="of that event; the words are sealed"),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True), comment="null: it is unread"),
         sa.Index(None, "customer_id", "position"),
