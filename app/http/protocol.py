@@ -9,6 +9,7 @@ import httptools
 from msgspec import structs
 from msgspec.json import Encoder
 from uuid_utils import uuid7
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.cycle import END_OF_HEADS, TAKES_LINES, Cycle, News
@@ -62,12 +63,23 @@ class Protocol(HttpToolsProtocol):
     _idle_timer: asyncio.TimerHandle | None = None
     """One for the connection's whole life: to set one for each request would cost it more."""
     _patience: Patience
+    _scope_of_all: dict[str, Any]
+    """What is the same in the scopes of all requests."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """A client has come."""
         transport.set_write_buffer_limits(MAX_UNTAKEN_BYTES)
         self._patience = Patience(self.loop, transport.abort)
         super().connection_made(transport)
+        self._scope_of_all = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "scheme": self.scheme,
+            "server": self.server,
+            "client": self.client,
+            "root_path": "",
+            "extensions": _EXTENSIONS,
+        }
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(Overloaded("too many connections are open"))
             return
@@ -155,7 +167,14 @@ class Protocol(HttpToolsProtocol):
         """A request begins."""
         self._is_in_head, self._head_bytes = True, 0
         self._enter_stage()
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self.scope = {
+            **self._scope_of_all,  # type: ignore[typeddict-item] # the rest comes with the head
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
 
     def on_headers_complete(self) -> None:
         """Its head has come."""
@@ -187,17 +206,26 @@ class Protocol(HttpToolsProtocol):
     def _complete_scope(self) -> None:
         """Note what the request line says."""
         scope = self.scope
-        scope["extensions"] = _EXTENSIONS
         scope["http_version"] = self.parser.get_http_version()
         scope["method"] = self.parser.get_method().decode("ascii")
         url = httptools.parse_url(self.url)
         scope["raw_path"], scope["query_string"] = url.path, url.query or b""
         scope["path"] = unquote(url.path.decode("ascii"))
 
+    def on_body(self, body: bytes) -> None:
+        """Some of its body has come."""
+        if not self.cycle.response_complete:
+            self.cycle.body += body
+            if len(self.cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            self.cycle.message_event.set()
+
     def on_message_complete(self) -> None:
         """All of it has come."""
         self._stage = 0
-        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what never becomes a request, and close the connection."""
