@@ -103,7 +103,10 @@ class RowEvents:
         return EventKey("row", digest.hex(), number)
 
     def _data_of(self, row: Row) -> Raw:
-        data = _encoded({k: cell for k, cell in row.cells.items() if k not in self._named})
+        cells = dict(row.cells)
+        for column in self._named:
+            cells.pop(column, None)
+        data = _encoded(cells)
         check_size(data)
         # The one thing that text may hold and no event may; a line of JSON has been checked whole.
         if b"\\u0000" in data:
