@@ -17,6 +17,7 @@ MAX_HELD_APPENDS = 1_000
 
 
 _encoder = msgspec.json.Encoder()
+_NUL = 0  # `in` finds a byte fastest by its number
 
 
 class Waiting(Struct, eq=False):
@@ -62,7 +63,7 @@ class Waiting(Struct, eq=False):
                 stream += b'"internal":true,'
             for event in part.events:
                 record = stream + _encoder.encode(event)[1:]
-                if b"\0" in record:
+                if _NUL in record:
                     raise ValueError("a NUL byte stands in the JSON")
                 self.records.append(record)
                 self.size_bytes += len(record)
