@@ -17,15 +17,16 @@ import psycopg
 from psycopg.errors import QueryCanceled
 from psycopg_pool import AsyncConnectionPool
 
-from app.eventstore.batch import batch_text, known_events
+from app.eventstore.batch import batch_text
 from app.eventstore.database import Connection, Database, borrowing, fetch, rows_of, sql
 from app.eventstore.failures import is_mistake, is_transient
+from app.eventstore.unknown import refuse_unknown_in_batch
 from app.eventstore.upcasting import Upcaster
-from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable, UnknownEvent
+from app.kernel.errors import PositionBeyondHead, ReadModelBehind, StoreUnavailable
 from projections.generations import read_so_far
 from projections.projection import Projection, TableSet
 from projections.reading import QUERY_SETTINGS, AnyRow
-from projections.session import Log, unknown_event
+from projections.session import Log
 
 LONGEST_STATEMENT = timedelta(seconds=10)
 MAX_SESSIONS = 4
@@ -108,10 +109,7 @@ class Past:
             "position": self.position,
         }
         await connection.execute(sql(_PACKAGE, "choose_batch_as_of"), batch)
-        known = known_events(self._log.catalogue)
-        [(unknown,)] = await rows_of(connection, sql(_PACKAGE, "unknown_in_batch").encode(), known)
-        if unknown is not None:
-            raise UnknownEvent(unknown_event(unknown))
+        await refuse_unknown_in_batch(connection, self._log.catalogue)
         try:
             await tables.work(connection)
         except (psycopg.Error, ValueError) as error:

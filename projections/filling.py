@@ -13,10 +13,11 @@ from app.eventstore.batch import Checkpoint, Claim, Span
 from app.eventstore.checkpoints import positions_of
 from app.eventstore.consumer import Consumer
 from app.eventstore.database import Connection
-from app.kernel.errors import Refused, UnknownEvent
+from app.eventstore.unknown import refuse_unknown
+from app.kernel.errors import Refused
 from projections.generations import set_phase
 from projections.projection import Generation, Projection
-from projections.session import Log, unknown_event
+from projections.session import Log
 
 MAX_BATCH_EVENTS = 50_000
 JOBS = 2
@@ -152,8 +153,7 @@ class Filling:
             if span is None:
                 return False
             self._tell(checkpoint, phase, span)
-            if span.unknown is not None:
-                raise UnknownEvent(unknown_event(span.unknown))
+            refuse_unknown(span)
             await self._throttle.passed((span.upto - span.after) // len(self._reached))
             return span.upto < span.head
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from app.eventstore.batch import Checkpoint, Claim, Locking, Span, span_of
+from app.eventstore.batch import Checkpoint, Claim, Locking, span_of
 from app.eventstore.checkpoints import positions_of
 from app.eventstore.consumer import Consumer
 from app.eventstore.database import Connection
-from app.kernel.errors import UnknownEvent
+from app.eventstore.unknown import refuse_unknown
 from projections.projection import Generation
-from projections.session import Log, unknown_event
+from projections.session import Log
 
 FAR_BEHIND_EVENTS = 5_000
 """A shard that is further behind the foremost comes nearer before the others wait for it."""
@@ -52,7 +52,7 @@ class Levelling:
             claimed = await claim.take(self._connection, locking=Locking.BESIDE_HOLDER)
             await self._generations[checkpoint.consumer].work(self._connection)
             await claim.advance(self._connection)
-            _refuse_unknown(await span_of(claimed))
+            refuse_unknown(await span_of(claimed))
         return max(positions.values())
 
     async def positions(self, *, lock: bool = False) -> dict[Checkpoint, int]:
@@ -85,7 +85,7 @@ class _Batches:
         span = await self._generation.apply(self._claim, connection, max_events=max_events)
         if span is None:
             return False
-        _refuse_unknown(span)
+        refuse_unknown(span)
         self._missing -= span.upto - span.after
         return self._missing > 0
 
@@ -95,8 +95,3 @@ def _lags(positions: Mapping[Checkpoint, int], *, more_than: int) -> dict[Checkp
     foremost = max(positions.values())
     lags = {checkpoint: foremost - position for checkpoint, position in positions.items()}
     return {checkpoint: lag for checkpoint, lag in lags.items() if lag > more_than}
-
-
-def _refuse_unknown(span: Span | None) -> None:
-    if span is not None and span.unknown is not None:
-        raise UnknownEvent(unknown_event(span.unknown))

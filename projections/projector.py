@@ -16,9 +16,10 @@ import psycopg
 import structlog
 
 from app.eventstore.batch import Checkpoint, Claim
-from app.eventstore.checkpoints import note_error, positions_of
+from app.eventstore.checkpoints import positions_of
 from app.eventstore.consumer import Consumer, backoff_s, pause
 from app.eventstore.database import Connection
+from app.eventstore.unknown import Waiting
 from app.eventstore.wakeups import Wakeups
 from app.kernel.errors import StoreUnavailable
 from projections.filling import RebuildRunning
@@ -30,7 +31,7 @@ from projections.generations import (
 )
 from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
-from projections.session import Log, unknown_event
+from projections.session import Log
 
 MAX_BATCH_EVENTS = 5_000
 LOOK_FOR_GENERATIONS_EVERY = timedelta(seconds=0.5)
@@ -138,24 +139,14 @@ class Applying:
         """Take what is applied to, and the claim of one of its shards."""
         self._generation = generation
         self._claim = claim
-        self._waits_before: int | None = None
+        self._waiting = Waiting(claim.checkpoint)
 
     async def __call__(self, connection: Connection, max_events: int) -> bool:
         """Do so; whether there is more."""
         span = await self._generation.apply(self._claim, connection, max_events=max_events)
-        if span is None:
-            return False
-        if span.unknown is not None and span.upto == span.after:
-            await self._wait_before(connection, span.unknown)
+        if span is None or await self._waiting.is_before(connection, span):
             return False
         return span.upto < span.head
-
-    async def _wait_before(self, connection: Connection, unknown: int) -> None:
-        if self._waits_before != unknown:
-            message = unknown_event(unknown)
-            _log.error("projection_waits", generation=self._generation.name, error=message)
-            await note_error(connection, self._claim.checkpoint, message)
-            self._waits_before = unknown
 
 
 async def _build(log: Log, projection: Projection[Any]) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 from app.kernel.errors import NotFound
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
+from projections.cases import CASES
+from projections.customer_offers import CUSTOMER_OFFERS
 from projections.customers import CUSTOMERS
 from projections.inbox import INBOX
 from projections.offers import OFFERS
@@ -19,6 +21,8 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     VISITS,
     INBOX,
     OFFERS,
+    CASES,
+    CUSTOMER_OFFERS,
     AUDIT,
 )
 

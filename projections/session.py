@@ -31,8 +31,3 @@ class Log:
             application_name="tidings projector",
             settings="SET synchronous_commit = off;",
         )
-
-
-def unknown_event(position: int) -> str:
-    """What is said of a consumer whose code is too old for the log."""
-    return f"the event at position {position} is newer than this code, which waits before it"

@@ -17,6 +17,10 @@ from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.delivery.desk import Desk
 from app.delivery.routes import delivery_routes, receipt_routes
 from app.delivery.webhook import signing
+from app.engagement.commands import CALLABLE
+from app.engagement.routes import rule_routes
+from app.engagement.rules import Rules
+from app.engagement.shapes import EventShapes
 from app.eventstore.acts import Acts
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.clock import followed_clock
@@ -33,7 +37,7 @@ from app.http.load import Load
 from app.http.metrics import Metrics
 from app.kernel.clock import Clock, system_clock
 from app.kernel.cursors import Cursors
-from app.kernel.sensitive import Names
+from app.kernel.sensitive import Names, SensitiveFields
 from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
@@ -66,6 +70,10 @@ from projections.activity_counts.routes import activity_count_routes
 from projections.as_of import PastModels, past_pool
 from projections.audit.queries import Audit
 from projections.audit.routes import audit_routes
+from projections.cases.queries import Cases
+from projections.cases.routes import case_routes
+from projections.customer_offers.queries import CustomerOffers
+from projections.customer_offers.routes import customer_offer_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
 from projections.diff.queries import Diffs
@@ -230,6 +238,7 @@ def _api(of: _Opened) -> App:
             *log_routes(store, disclosure, Cursors(of.secret)),
             *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
+            *_rule_routes(of, Commands(executor, of.secret), fields),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
             *export_routes(exports_of(store, of.reading.models, disclosure)),
             *_query_routes(of, disclosure, fields.everywhere),
@@ -295,9 +304,16 @@ def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
     identities = Identities(of.store.pool, of.secret)
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
-        *module_routes(commands, of.clock, of.store, identities),
+        *module_routes(commands, of.clock, of.store, identities, of.secret),
         *customer_routes(commands, identities),
     ]
+
+
+def _rule_routes(
+    of: _Opened, commands: Commands, fields: SensitiveFields
+) -> list[HTTPRouteHandler]:
+    shapes = EventShapes(CATALOGUE, fields, of.event_types.schema)
+    return rule_routes(commands, Rules(of.store, CODEC, shapes, CALLABLE))
 
 
 def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:
@@ -319,7 +335,9 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *activity_count_routes(ActivityCounts(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
         *offer_routes(Offers(models, of.clock), disclosure),
+        *customer_offer_routes(CustomerOffers(models), disclosure),
         *live_offer_routes(live_offers, of.closing, disclosure),
+        *case_routes(Cases(models)),
     ]
 
 

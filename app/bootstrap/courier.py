@@ -19,6 +19,7 @@ from app.delivery.desk import KeptState as State
 from app.delivery.email import EmailChannel, mail_server, sender_of
 from app.delivery.guard import Guard
 from app.delivery.inbox import InboxChannel
+from app.delivery.rendering import CannotRender, Render, Rendered, Rendering
 from app.delivery.sending import ChannelMeasures
 from app.delivery.webhook import WebhookChannel, opened_session, signing
 from app.eventstore.database import Database
@@ -27,9 +28,11 @@ from app.eventstore.postgres import opened_store
 from app.eventstore.wakeups import Wakeups
 from app.http.metrics import Metrics
 from app.kernel.cipher import as_stored
+from app.kernel.errors import InvalidInput
 from app.kernel.event import Metadata
 from app.modules.event_types.declared import followed_event_types
 from app.modules.messages.decider import DropMessage, RetryMessage
+from app.modules.templates.saved import NoSuchTemplate, Templates
 from app.security.ciphers.disclosure import Disclosure
 from app.security.ciphers.sealing import Sealing
 from app.settings import Settings, listed
@@ -93,9 +96,30 @@ async def run_courier(settings: Settings, database: Database, stop: asyncio.Even
             codec=CODEC,
             upcasters=UPCASTERS,
             view=Disclosure(data_keys).opened,
+            render=rendering_by(Templates(store, CODEC)),
             measures=_measures(Metrics(), channels),
         )
         await courier.run(stop)
+
+
+def rendering_by(templates: Templates) -> Render:
+    """What puts messages into words as templates say: their newest versions."""
+
+    async def render(rendering: Rendering) -> Rendered:
+        language = rendering.traits.get("language")
+        try:
+            said = await templates.render(
+                rendering.template,
+                None,
+                language if isinstance(language, str) else None,
+                rendering.parameters,
+                rendering.traits,
+            )
+        except (NoSuchTemplate, InvalidInput) as error:
+            raise CannotRender(str(error)) from None
+        return Rendered(said.text, said.subject, said.html)
+
+    return render
 
 
 async def kept_messages(

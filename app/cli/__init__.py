@@ -31,6 +31,7 @@ COMMANDS = {
     "reactions": "reactions",
     "timers": "timers",
     "messages": "messages",
+    "rules": "rules",
     "redact": "redact",
     "import": "import_events",
     "simulate": "simulate",

@@ -18,6 +18,7 @@ from app.cli.options import LOGS, SEALING, STORE, settings_of, settings_options
 from app.kernel.clock import system_clock
 from app.kernel.event import Metadata
 from app.kernel.ids import check_id, new_event_id
+from app.kernel.time_zones import zone_named
 from app.logs import configure_logs
 from app.modules.event_types.declared import EventTypes, followed_event_types
 from app.modules.interactions.importing import Import
@@ -26,7 +27,6 @@ from app.modules.interactions.input_file import ReadingStopped, opened_file
 from app.modules.interactions.quarantine import StoredQuarantine
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import BadRow, Batches, Row, read_rows
-from app.modules.interactions.times import zone_of
 from app.running import running_database
 from app.secret import read_secret
 from app.settings import Settings
@@ -99,7 +99,7 @@ def command(
     """
     settings = settings_of(options)
     configure_logs(settings, "import")
-    zone = zone_of(timezone, field="--timezone")
+    zone = zone_named(timezone, field="--timezone")
     columns = Columns(customer, type_, occurred_at, id_)
     secret = read_secret(settings)
     # All that one import records is one chain of causes.

@@ -12,7 +12,7 @@ from app.cli import console
 from app.cli.acting import acting
 from app.cli.options import SEALING, STORE, settings_of, settings_options
 from app.cli.parked import end_of_resuming, show_parked
-from app.reactions.status import ReactionsStatus
+from app.reactions.status import MAX_COUNTED_TIMERS, ReactionsStatus
 from app.running import running_database
 
 
@@ -87,8 +87,9 @@ def _show(status: ReactionsStatus) -> None:
         )
     console.print(table if status.shards else "No reactor has run yet.")
     timers = status.timers
+    more = " or more" if timers.waiting == MAX_COUNTED_TIMERS else ""
     overdue = f", the oldest for {timers.lateness_seconds:,.1f} s" if timers.overdue else ""
     console.print(
-        f"{timers.waiting:,} timers wait; {timers.overdue:,} are overdue{overdue}.",
+        f"{timers.waiting:,}{more} timers wait; {timers.overdue:,} are overdue{overdue}.",
         highlight=False,
     )

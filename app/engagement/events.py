@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from app.engagement.rule import Percent, Rule, Settings
+from app.engagement.shapes import Shapes
 from app.kernel.event import Event
 from app.kernel.sensitive import SensitiveByName
 
@@ -23,6 +24,8 @@ class RuleSaved(Event, frozen=True):
     rule_version: int
     """From 1."""
     rule: Rule
+    shapes: Shapes = field(default_factory=dict)
+    """What is known of the fields that it names; see `app.engagement.compiled.compile_rule`."""
 
 
 class OnChange(Enum):
@@ -89,18 +92,23 @@ class Outcome(Enum):
     """What a decision came to."""
 
     ACTED = "acted"
+    WAITING = "waiting"
+    """It has matched, and waits before it does anything."""
     HELD_BACK = "held_back"
     """By what its reasons say."""
     HELD_OUT = "held_out"
     """For the customer is of the share that gets nothing, to compare with."""
     ENDED = "ended"
-    """Before it acted: the goal was reached, or the rule ended."""
+    """The goal was reached, the rule ended, or there was nothing to do."""
     FAILED = "failed"
     """An expression could not be evaluated."""
 
 
 class Held(Struct, frozen=True):
-    """A reason why something was not done, or not at once."""
+    """A reason why something was not done, not at once, or not as wished first.
+
+    So there may be some where the outcome is `ACTED`: another channel was taken, or it is deferred.
+    """
 
     by: str
     """One of `app.engagement.limits.REASONS`."""
@@ -119,7 +127,13 @@ class Did(Struct, frozen=True):
 
 
 class DecisionMade(Event, frozen=True):
-    """A rule's trigger, pattern and condition matched. Decisions trigger no rules."""
+    """A rule's trigger, pattern and condition matched. Decisions trigger no rules.
+
+    There is one of each match, whatever comes of it, with all that is done up to the first wait;
+    and one of each further stretch, up to the next wait or the end, in which something was done,
+    held back, failed or ended. When the goal is reached within its time, that is one more, with
+    the step `goal`.
+    """
 
     tag: ClassVar[str] = "decision.made"
     title: ClassVar[str] = "Decided by rule {rule}: {outcome}"
@@ -129,7 +143,8 @@ class DecisionMade(Event, frozen=True):
     instance: UUID
     """Of the rule, for one customer and key: from its trigger to its end."""
     step: str
-    """Where in the rule: ``3.then.1``; ``pattern`` before the first one."""
+    """Where in the rule it went on: the wait that was over, as ``3.then.1`` (from 0); ``pattern``
+    when it matched; ``trigger`` when that failed; ``goal`` when that was reached."""
     outcome: Outcome
     at: datetime
     """The log's time at which it was decided: a due time, or when the cause was recorded."""

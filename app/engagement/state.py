@@ -40,6 +40,8 @@ class Instance(Struct, omit_defaults=True):
     goal_until: datetime | None = None
     is_overdue: bool = False
     """It fell due while its rule was paused."""
+    changes_seen: int = 0
+    """How many of its rule's changes it has taken in."""
 
 
 class Sent(Struct, array_like=True):
@@ -47,6 +49,14 @@ class Sent(Struct, array_like=True):
 
     at: datetime
     channel: str
+
+
+class Tally(Struct, array_like=True):
+    """How often something came within a short time."""
+
+    at: datetime
+    """When that time begins."""
+    count: int
 
 
 class CustomerState(Struct, omit_defaults=True):
@@ -66,6 +76,11 @@ class CustomerState(Struct, omit_defaults=True):
         return min(due, default=None)
 
     @property
+    def held(self) -> list[str]:
+        """The paused rules that hold back what fell due."""
+        return sorted({i.rule for i in self.instances if i.is_overdue})
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost with it."""
         return not (self.instances or self.sent or self.begun or self.offers)
@@ -76,8 +91,8 @@ class Totals(Struct, omit_defaults=True):
 
     offers: dict[str, int] = field(default_factory=dict)
     """Issued, by their names."""
-    recent: dict[str, list[datetime]] = field(default_factory=dict)
-    """When rules that have a mass limit acted, within its time."""
+    recent: dict[str, list[Tally]] = field(default_factory=dict)
+    """Of rules that have a mass limit, by rule and message: how many got it within its time."""
 
 
 class SeenEvent(Struct, frozen=True):
@@ -92,6 +107,8 @@ class SeenEvent(Struct, frozen=True):
     at: datetime
     """When it was recorded."""
     occurred_at: datetime
+    thing_id: str = ""
+    """Of its stream: ``42`` of ``order-42``."""
 
 
 class Profile(Struct, frozen=True):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -87,6 +87,13 @@ class Folded(Struct, frozen=True):
     position: int = 0
     known_at: float = -inf
     """The stream was so at this moment, of this process's clock, or at a later one."""
+
+
+class _Decided(NamedTuple):
+    """What was decided on a stream, and the stream's state after it."""
+
+    events: Sequence[Event]
+    state: Any
 
 
 class Executor:
@@ -174,9 +181,9 @@ class Executor:
             if original := await self._original(steps[0].stream, folded[0], key):
                 return original
             raise
-        if not all(decided) and not is_fresh:  # what is not appended to has no version verified
-            raise _LostRace
-        if not any(decided):
+        if not all(each.events for each in decided) and not is_fresh:
+            raise _LostRace  # what is not appended to has no version verified
+        if not any(each.events for each in decided):
             original = await self._original(steps[0].stream, folded[0], key)
             return original or Executed(steps[0].stream, folded[0].version, folded[0].position, ())
         append = self._append_of(steps, folded, decided, metadata, key)
@@ -193,7 +200,7 @@ class Executor:
             original := await self._original(steps[0].stream, folded[0], key)
         ):
             return original
-        after = self._evolve(steps, folded, decided, appended.events, sent_at)
+        after = self._keep(steps, folded, decided, appended.events, sent_at)
         return Executed(
             steps[0].stream,
             after.version,
@@ -225,7 +232,7 @@ class Executor:
         self,
         steps: Sequence[Step[Any]],
         folded: Sequence[Folded],
-        decided: Sequence[Sequence[Event]],
+        decided: Sequence[_Decided],
         metadata: Metadata,
         key: IdempotencyKey | None,
     ) -> Append:
@@ -235,9 +242,10 @@ class Executor:
         encoded = encode_metadata(metadata)
         streams = []
         ordinal = 0
-        for step, before, events in zip(steps, folded, decided, strict=True):
+        for step, before, after in zip(steps, folded, decided, strict=True):
+            customer_id = step.customer_id or step.decider.customer_of(after.state)
             new_events = []
-            for event in events:
+            for event in after.events:
                 new_events.append(
                     NewEvent(
                         event_id=key.event_id(ordinal) if key else new_event_id(),
@@ -245,7 +253,7 @@ class Executor:
                         data=self._codec.encode(event),
                         metadata=encoded,
                         schema_version=event.schema_version,
-                        customer_id=step.customer_id or _customer_after(step, before, events),
+                        customer_id=customer_id,
                     )
                 )
                 ordinal += 1
@@ -253,19 +261,18 @@ class Executor:
                 streams.append(StreamAppend(step.stream, tuple(new_events), before.version))
         return Append(tuple(streams), fingerprint)
 
-    def _evolve(
+    def _keep(
         self,
         steps: Sequence[Step[Any]],
         folded: Sequence[Folded],
-        decided: Sequence[Sequence[Event]],
+        decided: Sequence[_Decided],
         appended: Sequence[AppendedEvent],
         sent_at: float,
     ) -> Folded:
         """Keep the streams as they are now; answers the first step's."""
         remaining = list(appended)
         after: list[Folded] = []
-        for step, before, events in zip(steps, folded, decided, strict=True):
-            state = step.decider.fold(events, before.state)
+        for step, before, (events, state) in zip(steps, folded, decided, strict=True):
             here, remaining = remaining[: len(events)], remaining[len(events) :]
             position = here[-1].position if here else before.position
             known_at = sent_at if events else before.known_at
@@ -322,20 +329,17 @@ def _known(step: Step[Any], state: Any) -> Step[Any]:
     return step if customer_id is None else replace(step, customer_id=customer_id)
 
 
-def _customer_after(step: Step[Any], before: Folded, events: Sequence[Event]) -> str | None:
-    return step.decider.customer_of(step.decider.fold(events, before.state))
-
-
 class _LostRace(Exception):
     """What was decided on may be out of date: read the newest events and decide again."""
 
 
 def _decide(
     steps: Sequence[Step[Any]], folded: Sequence[Folded], expected_version: int | None
-) -> list[Sequence[Event]]:
+) -> list[_Decided]:
     if expected_version is not None and folded[0].version != expected_version:
         raise WrongExpectedVersion(steps[0].stream, expected_version, folded[0].version)
-    return [
-        step.decider.decide(step.command, before.state)
-        for step, before in zip(steps, folded, strict=True)
-    ]
+    decided = []
+    for step, before in zip(steps, folded, strict=True):
+        events = step.decider.decide(step.command, before.state)
+        decided.append(_Decided(events, step.decider.fold(events, before.state)))
+    return decided

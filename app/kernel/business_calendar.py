@@ -7,11 +7,10 @@ clocks skip is the moment at which they do; of one that they show twice, the fir
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from app.kernel.errors import InvalidInput
+from app.kernel.wall_clock import moment
 
 MAX_DAYS = 3_660
 """As far as one looks ahead: ten years."""
@@ -25,19 +24,11 @@ Week = Sequence[Sequence[Span]]
 """The opening hours of Monday to Sunday: of each day, spans in order that do not overlap."""
 
 
-def zone_named(name: str, *, field: str) -> ZoneInfo:
-    """The time zone of an IANA name, such as ``Europe/Berlin``. Raises `InvalidInput`."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInput(f"there is no time zone {name!r}", field=field) from None
-
-
 @dataclass(frozen=True)
 class BusinessCalendar:
     """The opening hours of a week in a time zone, and the days on which it is closed instead."""
 
-    zone: ZoneInfo
+    zone: tzinfo
     week: Week
     holidays: frozenset[date] = frozenset()
 
@@ -88,21 +79,4 @@ class BusinessCalendar:
                 continue
             for opens, closes in self.week[day.weekday()]:
                 last = day if closes > opens else day + timedelta(days=1)
-                yield self._moment(day, opens), self._moment(last, closes)
-
-    def _moment(self, day: date, clock: time) -> datetime:
-        """When the clocks show so on the day, in UTC."""
-        shown = datetime.combine(day, clock, tzinfo=self.zone)
-        one, other = shown.astimezone(UTC), shown.replace(fold=1).astimezone(UTC)
-        return one if one <= other else self._change_between(other, one)
-
-    def _change_between(self, before: datetime, after: datetime) -> datetime:
-        """When the clocks are put forward, which they are once between two moments."""
-        offset = before.astimezone(self.zone).utcoffset()
-        while after - before > timedelta.resolution:
-            middle = before + (after - before) / 2
-            if middle.astimezone(self.zone).utcoffset() == offset:
-                before = middle
-            else:
-                after = middle
-        return after
+                yield moment(day, opens, self.zone), moment(last, closes, self.zone)

@@ -19,6 +19,10 @@ ScopeName = Literal[
     "audit:read",
     "messages:read",
     "messages:write",
+    "offers:read",
+    "offers:write",
+    "templates:read",
+    "templates:write",
     "carts:read",
     "carts:write",
     "orders:read",
@@ -36,6 +40,8 @@ ScopeName = Literal[
     "playback:read",
     "playback:write",
     "timers:read",
+    "rules:read",
+    "rules:write",
 ]
 """What a credential may be given leave to do."""
 

@@ -20,9 +20,9 @@ from app.kernel.errors import Refused
 from app.kernel.event import Event, NewEvent
 from app.kernel.ids import stream_name
 from app.kernel.policy import MAX_CHAIN, Send
+from app.reactions.causes import Caused
 from app.reactions.commit import NewTimer, Outcome
 from app.reactions.events import ReactionRefused
-from app.reactions.orders import Order
 from app.reactions.plan import Plan, Planned
 from app.reactions.streams import Folded, Streams
 
@@ -54,41 +54,41 @@ class Decisions:
         """What `append_events` takes; None when nothing was decided."""
         return b"[%b]" % b",".join(self._records) if self._records else None
 
-    def carry_out(self, order: Order, command: Any) -> None:
-        """Decide on an order's command, which has been sealed. Raises `Refused`."""
-        stream = stream_of(order.send)
+    def carry_out(self, caused: Caused, command: Any) -> None:
+        """Decide on a command, which has been sealed. Raises `Refused`."""
+        stream = stream_of(caused.send)
         folded = self._folded[stream]
-        before, decided = self.customer_of(order.send), folded.decided
+        before, decided = self.customer_of(caused.send), folded.decided
         events = folded.decide(command)
-        customer_id = before or self.customer_of(order.send)  # some say it only now
+        customer_id = before or self.customer_of(caused.send)  # some say it only now
         for nth, event in enumerate(events, decided + 1):
             place = b'"expected":%d,"nth":%d,' % (folded.version, nth)
-            event_id = order.event_id(nth - decided - 1)
-            self._record(order, event_id, event, _in(stream, place), customer_id=customer_id)
+            event_id = caused.event_id(nth - decided - 1)
+            self._record(caused, event_id, event, _in(stream, place), customer_id=customer_id)
 
     def customer_of(self, send: Send[Any]) -> str | None:
         """Whose a command's events are, as far as it can be told now."""
         folded = self._folded[stream_of(send)]
         return send.customer_id or folded.decider.customer_of(folded.state)
 
-    def refuse(self, order: Order, refusal: Refused) -> None:
-        """Note that nothing follows from an order."""
+    def refuse(self, caused: Caused, refusal: Refused) -> None:
+        """Note that nothing follows: the command was refused."""
         noted = ReactionRefused(
-            policy=order.cause.policy,
-            cause=order.cause.event_id,
-            command=type(order.send.command).__name__,
-            stream=stream_of(order.send),
+            policy=caused.cause.policy,
+            cause=caused.cause.event_id,
+            command=type(caused.send.command).__name__,
+            stream=stream_of(caused.send),
             reason=refusal.code,
             detail=str(refusal),
         )
-        stream = stream_name(CATEGORY, order.cause.policy)
+        stream = stream_name(CATEGORY, caused.cause.policy)
         self._noted[stream] += 1
         place = b'"nth":%d,' % self._noted[stream]
-        self._record(order, order.event_id(0), noted, _in(stream, place))
+        self._record(caused, caused.event_id(0), noted, _in(stream, place))
 
     def _record(
         self,
-        order: Order,
+        caused: Caused,
         event_id: UUID,
         event: Event,
         place: bytes,
@@ -99,7 +99,7 @@ class Decisions:
             event_id=event_id,
             type=event.tag,
             data=self._codec.encode(event),
-            metadata=encode_metadata(order.cause.metadata),
+            metadata=encode_metadata(caused.cause.metadata),
             schema_version=event.schema_version,
             customer_id=customer_id,
         )
@@ -116,7 +116,7 @@ class ChainTooLong(Refused):
 
 
 class Deciding:
-    """Decides on orders."""
+    """Decides on commands."""
 
     def __init__(self, streams: Streams, codec: Codec, sealing: CommandSealing) -> None:
         """Take what reads streams, what encodes events, and what seals sensitive fields."""
@@ -124,16 +124,16 @@ class Deciding:
         self._codec = codec
         self._sealing = sealing
 
-    async def decide(self, orders: Sequence[Order], done: Collection[UUID]) -> bytes | None:
-        """The request that records what the orders come to, but for those that are done already.
+    async def decide(self, commands: Sequence[Caused], done: Collection[UUID]) -> bytes | None:
+        """The request that records what the commands come to, but for those that are done already.
 
         They are known by the id of their first event.
         """
-        return (await self._decided(orders, done)).request
+        return (await self._decided(commands, done)).request
 
     async def outcome(self, plan: Plan, done: Collection[UUID]) -> Outcome:
         """What a plan comes to: the same, and timers."""
-        decisions = await self._decided(plan.orders, done)
+        decisions = await self._decided(plan.commands, done)
         timers = []
         for planned in plan.timers.values():
             if planned is None:
@@ -141,32 +141,32 @@ class Deciding:
             try:
                 timers.append(await self._timer(planned))
             except Refused as refusal:
-                order = Order(planned.cause, planned.ordinal, planned.timer.send)
-                decisions.refuse(order, refusal)
+                caused = Caused(planned.cause, planned.ordinal, planned.timer.send)
+                decisions.refuse(caused, refusal)
         cancelled = [key for key, planned in plan.timers.items() if planned is None]
         return Outcome(decisions.request, timers=timers, cancelled=cancelled)
 
-    async def _decided(self, orders: Sequence[Order], done: Collection[UUID]) -> Decisions:
-        open_orders = [order for order in orders if order.event_id(0) not in done]
-        wanted = {stream_of(order.send): order.send.decider for order in open_orders}
+    async def _decided(self, commands: Sequence[Caused], done: Collection[UUID]) -> Decisions:
+        still_open = [caused for caused in commands if caused.event_id(0) not in done]
+        wanted = {stream_of(caused.send): caused.send.decider for caused in still_open}
         folded, _ = await asyncio.gather(
             self._streams.load(wanted),
-            self._sealing.prepare((o.send.customer_id, o.send.command) for o in open_orders),
+            self._sealing.prepare((o.send.customer_id, o.send.command) for o in still_open),
         )
         decisions = Decisions(folded, self._codec)
-        for order in open_orders:
+        for caused in still_open:
             try:
-                await self._carry_out(order, decisions)
+                await self._carry_out(caused, decisions)
             except Refused as refusal:
-                decisions.refuse(order, refusal)
+                decisions.refuse(caused, refusal)
         return decisions
 
-    async def _carry_out(self, order: Order, decisions: Decisions) -> None:
-        if order.cause.depth > MAX_CHAIN:
+    async def _carry_out(self, caused: Caused, decisions: Decisions) -> None:
+        if caused.cause.depth > MAX_CHAIN:
             raise ChainTooLong
-        whose = decisions.customer_of(order.send)
-        command = await self._sealing.command(whose, order.send.command)
-        decisions.carry_out(order, command)
+        whose = decisions.customer_of(caused.send)
+        command = await self._sealing.command(whose, caused.send.command)
+        decisions.carry_out(caused, command)
 
     async def _timer(self, planned: Planned) -> NewTimer:
         """A row of timers; what it holds of a customer is sealed."""

@@ -56,7 +56,7 @@ def _ask(happened: Happened[TransactionHeld]) -> Iterable[Effect]:
     yield SetTimer(
         _timer(transaction_id),
         happened.at + ANSWER_WITHIN,
-        Send(TRANSACTION, transaction_id, StopWaiting()),
+        Send(TRANSACTION, transaction_id, StopWaiting(), happened.customer_id),
     )
 
 

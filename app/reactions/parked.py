@@ -8,12 +8,13 @@ the key out, finds its checkpoint changed, and looks again.
 from collections.abc import Sequence
 from uuid import UUID
 
-from app.eventstore.batch import ShardKey, known_events, open_session
-from app.eventstore.database import Connection, Database, rows_of, sql
+from app.eventstore.batch import ShardKey, open_session
+from app.eventstore.database import Connection, Database, rows_of
 from app.eventstore.parking import Tell, take_up
 from app.eventstore.postgres import recorded_event
+from app.eventstore.unknown import refuse_unknown_in_batch
 from app.eventstore.upcasting import Upcaster
-from app.kernel.errors import Contention, UnknownEvent
+from app.kernel.errors import Contention
 from app.kernel.event import EventCatalogue
 from app.reactions.commit import LostRace, record
 from app.reactions.decisions import Deciding
@@ -42,14 +43,15 @@ class Retry:
 
     def __init__(self, policies: Policies, deciding: Deciding, catalogue: EventCatalogue) -> None:
         """Take what is to follow, what decides on it, and which events are known."""
-        self._known = known_events(catalogue)
+        self._catalogue = catalogue
         self._policies = policies
         self._deciding = deciding
 
     async def __call__(self, connection: Connection) -> None:
         """Raises `UnknownEvent`; `Contention` when others change the same streams all the time."""
         await connection.execute(_CHANGE_CHECKPOINT, (CONSUMER,))
-        await self._check_that_all_is_known(connection)
+        # Newer code may want something to follow from what this code does not know.
+        await refuse_unknown_in_batch(connection, self._catalogue)
         rows = await rows_of(connection, BATCH, {"types": self._policies.types})
         plan = self._policies.plan(map(recorded_event, rows))
         done: set[UUID] = set()
@@ -64,13 +66,6 @@ class Retry:
             else:
                 return
         raise Contention
-
-    async def _check_that_all_is_known(self, connection: Connection) -> None:
-        """Newer code may want something to follow from what this code does not know."""
-        query = sql("app.eventstore", "unknown_in_batch")
-        ((unknown,),) = await rows_of(connection, query, self._known)
-        if unknown is not None:
-            raise UnknownEvent(f"the event at position {unknown} is newer than this code")
 
 
 async def resume_parked(

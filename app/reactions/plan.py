@@ -9,7 +9,7 @@ from app.eventstore.codec import Codec
 from app.kernel.decider import Decider
 from app.kernel.event import RecordedEvent
 from app.kernel.policy import CancelTimer, Happened, Policy, Send, SetTimer
-from app.reactions.orders import Cause, Order, cause_of
+from app.reactions.causes import Cause, Caused, cause_of
 
 
 class Planned(NamedTuple):
@@ -28,7 +28,7 @@ class Planned(NamedTuple):
 class Plan:
     """What policies want to follow from events, before it is decided on."""
 
-    orders: list[Order] = field(default_factory=list)
+    commands: list[Caused] = field(default_factory=list)
     timers: dict[str, Planned | None] = field(default_factory=dict)
     """By their keys, each as it is wanted last; None: cancelled."""
 
@@ -71,7 +71,7 @@ def _add(plan: Plan, cause: Cause, policy: Policy, happened: Happened[Any]) -> N
     for ordinal, effect in enumerate(policy.effects_of(happened)):
         match effect:
             case Send():
-                plan.orders.append(Order(cause, ordinal, effect))
+                plan.commands.append(Caused(cause, ordinal, effect))
             case SetTimer():
                 wait = effect.due_at - happened.at
                 planned = Planned(cause, ordinal, effect, happened.customer_id, wait)

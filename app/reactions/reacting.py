@@ -2,12 +2,10 @@
 
 from uuid import UUID
 
-import structlog
-
 from app.eventstore.batch import Claim
-from app.eventstore.checkpoints import note_error
 from app.eventstore.database import Connection
 from app.eventstore.postgres import recorded_event
+from app.eventstore.unknown import Waiting
 from app.kernel.metrics import Counter
 from app.reactions.alone import Alone
 from app.reactions.commit import LostRace, Outcome, commit
@@ -27,8 +25,6 @@ ORDER BY position
 """
 """What a session's `batch` has of these types, as `recorded_event` takes it."""
 
-_log = structlog.get_logger(__name__)
-
 
 class Reacting:
     """A step of the reactor, for `app.eventstore.consumer.Consumer`."""
@@ -42,7 +38,7 @@ class Reacting:
         self._policies = policies
         self._deciding = deciding
         self._alone = Alone(f"{claim.checkpoint.consumer} {claim.checkpoint.shard}")
-        self._waits_before: int | None = None
+        self._waiting = Waiting(claim.checkpoint)
 
     async def __call__(self, connection: Connection, max_events: int) -> bool | None:
         """React to at most so many events; whether there are more. None: others do."""
@@ -56,10 +52,7 @@ class Reacting:
                 {"types": self._policies.types},
                 max_events=max(max_events >> lost_races, 1),
             )
-            if span is None:
-                return False
-            if span.unknown is not None and span.upto == span.after:
-                await self._wait_before(connection, span.unknown)
+            if span is None or await self._waiting.is_before(connection, span):
                 return False
             outcome, plan = Outcome(), Plan()
             if rows:
@@ -70,13 +63,6 @@ class Reacting:
             except LostRace as lost:
                 done.update(lost.done)
             else:
-                self._reactions.inc(len(plan.orders) + len(plan.timers))
+                self._reactions.inc(len(plan.commands) + len(plan.timers))
                 return span.upto < span.head
         return True
-
-    async def _wait_before(self, connection: Connection, unknown: int) -> None:
-        if self._waits_before != unknown:
-            message = f"the event at position {unknown} is newer than this code, which waits"
-            _log.error("reactor_waits", error=message)
-            await note_error(connection, self._claim.checkpoint, message)
-            self._waits_before = unknown

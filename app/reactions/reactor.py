@@ -33,7 +33,7 @@ from app.reactions.decisions import Deciding
 from app.reactions.plan import Policies
 from app.reactions.reacting import Reacting
 from app.reactions.streams import Streams
-from app.reactions.timers import Commands, Timers
+from app.reactions.timers import TimerCommands, Timers
 
 CONSUMER = "reactor"
 MAX_BATCH_EVENTS = 500
@@ -84,7 +84,7 @@ class Reactor:
         self._measures = measures or Measures()
         self._timers = Timers(
             self._connect,
-            Commands(rules.deciders),
+            TimerCommands(rules.deciders),
             self._deciding,
             self._measures.timer_lateness_s,
         )

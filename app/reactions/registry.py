@@ -11,6 +11,8 @@ from app.modules.carts.decider import CART, VISITOR
 from app.modules.customers.decider import CUSTOMER
 from app.modules.inventory.decider import INVENTORY
 from app.modules.messages.decider import MESSAGE
+from app.modules.offers.decider import OFFER
+from app.modules.offers.policy import OFFER_EXPIRY
 from app.modules.orders.decider import ORDER
 from app.modules.payments.decider import PAYMENT
 from app.modules.playback.decider import PLAYBACK, SUBSCRIPTION
@@ -20,6 +22,8 @@ from app.modules.rides.policy import RIDES
 from app.modules.support.correspondent import CORRESPONDENT
 from app.modules.support.decider import QUESTION
 from app.modules.support.policy import SUPPORT
+from app.modules.suppressions.decider import SUPPRESSION
+from app.reactions.bounces import BOUNCES
 from app.reactions.dispatch import DISPATCH
 from app.reactions.fraud import FRAUD
 from app.reactions.fulfilment.decider import FULFILMENT
@@ -30,6 +34,8 @@ from app.reactions.visitors_carts import VISITORS_CARTS
 DECIDERS: tuple[Decider[Any, Any], ...] = (
     CUSTOMER,
     MESSAGE,
+    OFFER,
+    SUPPRESSION,
     CART,
     VISITOR,
     TRANSACTION,
@@ -57,4 +63,6 @@ POLICIES: tuple[Policy, ...] = (
     DISPATCH,
     SUBSCRIPTION_PERIODS,
     FULFILMENT_POLICY,
+    OFFER_EXPIRY,
+    BOUNCES,
 )

@@ -33,6 +33,7 @@ class TimerPage(Struct, frozen=True):
 
     items: Sequence[Timer]
     next_cursor: str | None
+    """Null on the last page."""
 
 
 def reaction_routes(
@@ -47,10 +48,12 @@ def reaction_routes(
         """The commands that wait for their time, those that are due first."""
         query = ("timers", prefix)
         after = cursors.decode(cursor, tuple[datetime, str], *query) if cursor else None
-        timers = await waiting_timers(pool, prefix, after=after, limit=limit)
-        more = len(timers) == limit
-        place = (timers[-1].next_try_at, timers[-1].key) if more else None
-        return TimerPage(timers, cursors.encode(place, *query) if place else None)
+        timers = await waiting_timers(pool, prefix, after=after, limit=limit + 1)
+        page = timers[:limit]
+        if len(timers) == len(page):
+            return TimerPage(page, None)
+        place = (page[-1].next_try_at, page[-1].key)
+        return TimerPage(page, cursors.encode(place, *query))
 
     @get(
         "/v1/reactions",

@@ -21,9 +21,9 @@ from app.kernel.event import Metadata
 from app.kernel.metrics import Histogram
 from app.kernel.policy import Send
 from app.reactions.alone import Alone
+from app.reactions.causes import Cause, Caused
 from app.reactions.commit import Fired, LostRace, Outcome, commit
 from app.reactions.decisions import Deciding
-from app.reactions.orders import Cause, Order
 
 MAX_FIRED_AT_ONCE = 200
 LOOK_EVERY_S = 0.25
@@ -61,7 +61,7 @@ class DueTimer(Struct, frozen=True):
     """When it was looked at."""
 
 
-class Commands:
+class TimerCommands:
     """Reads the commands of timers."""
 
     def __init__(self, deciders: Iterable[Decider[Any, Any]]) -> None:
@@ -73,21 +73,21 @@ class Commands:
             if decider.commands
         }
 
-    def order(self, timer: DueTimer) -> Order:
+    def caused(self, timer: DueTimer) -> Caused:
         """What a timer wants. Raises `LookupError` or `ValidationError` when it is not known."""
         metadata = _metadata_decoder.decode(timer.metadata)
         policy = (metadata.actor or "").removeprefix("policy:")
         cause = Cause(policy, f"{timer.key}:{timer.set_by}", timer.set_by, metadata)
         command = self._decoders[timer.category].decode(timer.command)
         decider = self._deciders[timer.category]
-        return Order(cause, 0, Send(decider, timer.thing_id, command, timer.customer_id))
+        return Caused(cause, 0, Send(decider, timer.thing_id, command, timer.customer_id))
 
 
 class Timers:
     """Fires timers as they fall due. Any number of processes may do so; one has the work."""
 
     def __init__(
-        self, connect: Connect, commands: Commands, deciding: Deciding, lateness_s: Histogram
+        self, connect: Connect, commands: TimerCommands, deciding: Deciding, lateness_s: Histogram
     ) -> None:
         """Nothing connects before `run`."""
         self._lateness_s = lateness_s
@@ -135,8 +135,8 @@ class Timers:
 
     async def _fire(self, connection: Connection, due: Sequence[DueTimer]) -> None:
         looked_at = monotonic()
-        orders = [self._commands.order(timer) for timer in due]
-        request = await self._deciding.decide(orders, ())
+        commands = [self._commands.caused(timer) for timer in due]
+        request = await self._deciding.decide(commands, ())
         fired = [Fired(timer.key, timer.set_by) for timer in due]
         await commit(connection, Outcome(request, fired))
         since_s = monotonic() - looked_at

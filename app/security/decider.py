@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from app.kernel.decider import Decider
-from app.kernel.errors import Refused, UnknownEvent
+from app.kernel.errors import NotFound, Refused, UnknownEvent
 from app.kernel.event import Event
 from app.security.events import ApiKeyCreated, ApiKeyRevoked
 
@@ -27,7 +27,7 @@ class RevokeApiKey(Struct, frozen=True):
     """Let nobody in with this key any more."""
 
 
-class NoSuchKey(Refused):
+class NoSuchKey(NotFound, Refused):
     """There is no such API key."""
 
 

@@ -91,10 +91,15 @@ class Keys:
         if ":" in name:  # as in the names of those who come with a token, such as customer:anna
             raise InvalidInput("a key's name has no colon", field="name")
         check_scopes(scopes)
-        if any(key.name == name and self._is_valid(key) for key in await self.all()):
+        if await self._valid(name):
             raise NameTaken
         expires_at = self._clock() + lifetime if lifetime else None
-        return await self._make(name, scopes, expires_at, metadata)
+        made = await self._make(name, scopes, expires_at, metadata)
+        valid = await self._valid(name)
+        if valid and valid[0].key_id != made.key_id:  # another was made meanwhile, before it
+            await self.revoke(made.key_id, metadata)
+            raise NameTaken
+        return made
 
     async def lend(
         self, name: str, scopes: Sequence[str], lifetime: timedelta, metadata: Metadata
@@ -107,7 +112,7 @@ class Keys:
 
         Older ones are revoked. Raises `NotFound` when there is none.
         """
-        valid = [key for key in await self.all() if key.name == name and self._is_valid(key)]
+        valid = await self._valid(name)
         if not valid:
             raise NotFound(f"there is no valid API key of the name {name!r}")
         expires_at = self._clock() + lifetime if lifetime else None
@@ -160,8 +165,16 @@ class Keys:
                 yield recorded
             after = page[-1].position
 
-    def _is_valid(self, key: KeyInfo) -> bool:
-        return not key.is_revoked and (key.expires_at is None or self._clock() < key.expires_at)
+    async def _valid(self, name: str) -> list[KeyInfo]:
+        """The keys of a name that let somebody in, the oldest first."""
+        now = self._clock()
+        return [
+            key
+            for key in await self.all()
+            if key.name == name
+            and not key.is_revoked
+            and (key.expires_at is None or now < key.expires_at)
+        ]
 
     async def _make(
         self, name: str, scopes: Sequence[str], expires_at: datetime | None, metadata: Metadata

@@ -41,6 +41,7 @@ _LISTS = {
     "timeline": "/v1/customers/hostile/timeline?",
     "visits": "/v1/customers/hostile/visits?",
     "inbox": "/v1/customers/hostile/inbox?",
+    "offers": "/v1/customers/hostile/offers?",
     "activity counts": "/v1/activity-counts?",
 }
 _PLACES = [

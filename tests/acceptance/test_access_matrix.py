@@ -41,6 +41,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{order_id}": lambda: f"order-of-{uuid4()}",
     "{payment_id}": lambda: f"payment-of-{uuid4()}",
     "{channel}": lambda: "email",
+    "{offer_id}": lambda: f"offer-of-{uuid4()}",
     "{sku}": lambda: f"thing-of-{uuid4()}",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""

@@ -155,6 +155,21 @@ async def test_keys_are_made_over_http_with_no_scope_that_the_maker_lacks(
     assert (unknown.status, unknown.problem["field"]) == (400, "scopes")
     ended = await api.post(f"/v1/keys/{answer.json()['key_id']}/revoke", {}, **bearer(admin))
     assert ended.status == 204
+    never_made = await api.post("/v1/keys/3kTMd1AqzX0b/revoke", {}, **bearer(admin))
+    assert (never_made.status, never_made.code) == (404, "no-such-key")
+
+
+async def test_of_many_that_make_a_names_first_key_at_once_one_does(
+    api: Api, tidings_up: TidingsUp
+) -> None:
+    admin = made(tidings_up, "admin-of-many", "--scope", "keys:admin", "--scope", "events:read")
+    asked = {"name": "at-once", "scopes": ["events:read"]}
+    answers = await asyncio.gather(
+        *(api.post("/v1/keys", asked, **bearer(admin)) for _ in range(6))
+    )
+    assert sorted(answer.status for answer in answers) == [201, *5 * [409]]
+    [key] = [answer.json()["key"] for answer in answers if answer.status == 201]
+    assert (await api.get("/v1/events", **bearer(key))).status == 200
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
+from app.bootstrap.projections import PROJECTION_NAMES
 from tests.fixtures.api import Api
 from tests.fixtures.tidings_up import TidingsUp, until
 
 pytestmark = pytest.mark.anyio
 
-READ_MODELS = {"timeline", "customers", "activity_counts", "visits", "inbox", "offers", "audit"}
 METRICS = {
     "tidings_http_requests_total": "counter",
     "tidings_http_request_duration_seconds": "histogram",
@@ -55,7 +55,7 @@ async def test_metrics_tell_of_requests_groups_and_lag(api: Api) -> None:
     text = (await api.get("/metrics")).body.decode()
     for name, kind in METRICS.items():
         assert f"# TYPE {name} {kind}" in text
-    for name in READ_MODELS:
+    for name in PROJECTION_NAMES:
         for of_each in ("lag_events", "lag_seconds", "parked_keys"):
             assert f'tidings_projection_{of_each}{{projection="{name}"}}' in text
 
@@ -64,7 +64,7 @@ async def test_projections_are_listed_as_they_are(api: Api) -> None:
     [outcome] = await api.record({"type": "Seen", "customer_id": "ann", "data": {}})
     await api.read(f"/v1/customers/ann?min_position={outcome['position']}")
     items = (await api.read("/v1/projections"))["items"]
-    assert {item["name"] for item in items} == READ_MODELS
+    assert {item["name"] for item in items} == set(PROJECTION_NAMES)
     for item in items:
         assert item["state"] in {"running", "rebuilding"}
         [read] = [each for each in item["generations"] if each["is_read"]]
@@ -86,6 +86,22 @@ async def test_reactions_are_shown_as_they_are(api: Api) -> None:
     assert status["timers"] == {
         "waiting": len(waiting), "overdue": 0, "lateness_seconds": 0,
     }  # fmt: skip
+
+
+async def test_timers_are_paged_with_whose_they_are(api: Api) -> None:
+    ride, customer_id = f"ride-of-{uuid4()}", f"customer-of-{uuid4()}"
+    asked = {"customer_id": customer_id, "pickup": "here", "dropoff": "there"}
+    for number in range(2):
+        await api.post(f"/v1/rides/{ride}-{number}/request", asked)
+    target = f"/v1/timers?prefix=search:ride-{ride}"
+    async with asyncio.timeout(20):
+        while len(timers := (await api.read(target))["items"]) < 2:
+            await asyncio.sleep(0.05)
+    assert {timer["customer_id"] for timer in timers} == {customer_id}
+    first = await api.read(f"{target}&limit=1")
+    second = await api.read(f"{target}&limit=1&cursor={first['next_cursor']}")
+    assert [*first["items"], *second["items"]] == timers
+    assert second["next_cursor"] is None
 
 
 async def test_each_request_and_event_is_counted_whichever_worker_has_it(api: Api) -> None:

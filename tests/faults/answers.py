@@ -23,7 +23,8 @@ COMMON = (
     *(f"/v1/projections/{name}/parked" for name in PROJECTION_NAMES),
     "/v1/quarantine?limit=100",
     *("/v1/reactions", "/v1/timers?limit=1000", "/v1/drivers/nobody/offers?limit=100"),
-    *("/v1/orders/none", "/v1/payments/none", "/v1/inventory/none"),
+    "/v1/cases?limit=200",
+    *("/v1/carts/none", "/v1/orders/none", "/v1/payments/none", "/v1/inventory/none"),
 )
 
 

@@ -33,25 +33,25 @@ def message(kind: str, text: str) -> Send[MessageCommand]:
 
 
 def test_the_search_for_a_driver_does_not_go_on_for_ever() -> None:
-    give_up = Send(RIDE, RIDE_ID, GiveUp(0))
+    give_up = Send(RIDE, RIDE_ID, GiveUp(0), ANNA)
     timers(of.requested).then(SetTimer("search:ride-7:round-0", LATER, give_up))
 
 
 def test_an_offer_ends_the_wait_and_expires_at_its_time() -> None:
-    expire = Send(RIDE, RIDE_ID, ExpireOffer(1))
+    expire = Send(RIDE, RIDE_ID, ExpireOffer(1), ANNA)
     timers(of.offered).then(
         CancelTimer("search:ride-7:round-0"), SetTimer(OFFER, EXPIRED_AT, expire)
     )
 
 
 def test_an_offer_that_failed_begins_another_wait() -> None:
-    wait = SetTimer(SEARCH, LATER, Send(RIDE, RIDE_ID, GiveUp(1)))
+    wait = SetTimer(SEARCH, LATER, Send(RIDE, RIDE_ID, GiveUp(1), ANNA))
     timers(of.all_declined).then(CancelTimer(OFFER), wait)
     timers(of.expired).then(CancelTimer(OFFER), wait)
 
 
 def test_so_does_a_driver_who_withdraws() -> None:
-    timers(of.dina_withdrew).then(SetTimer(SEARCH, LATER, Send(RIDE, RIDE_ID, GiveUp(1))))
+    timers(of.dina_withdrew).then(SetTimer(SEARCH, LATER, Send(RIDE, RIDE_ID, GiveUp(1), ANNA)))
 
 
 def test_no_timer_is_left_once_a_ride_is_taken_or_over() -> None:

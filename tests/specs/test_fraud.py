@@ -40,7 +40,7 @@ def test_a_hold_asks_the_customer_and_waits() -> None:
     question = RequestMessage("transaction-held", QUESTIONS[Kind.CARD], Priority.HIGH)
     when(FRAUD, a.held, thing_id=ID, customer_id=a.ANNA).then(
         Send(MESSAGE, "transaction-held:t-1", question, customer_id=a.ANNA),
-        SetTimer(TIMER, SOME_DAY + ANSWER_WITHIN, Send(TRANSACTION, ID, StopWaiting())),
+        SetTimer(TIMER, SOME_DAY + ANSWER_WITHIN, Send(TRANSACTION, ID, StopWaiting(), a.ANNA)),
     )
 
 

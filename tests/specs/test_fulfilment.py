@@ -215,7 +215,7 @@ def test_what_has_begun_is_to_be_paid_in_fifteen_minutes() -> None:
         begun,
         "42",
         to_payment(RequestPayment("anna", TOTAL, "EUR")),
-        SetTimer(TIMER, SOME_DAY + timedelta(minutes=15), to_fulfilment(Expire())),
+        SetTimer(TIMER, SOME_DAY + timedelta(minutes=15), Send(FULFILMENT, "42", Expire(), "anna")),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from app.kernel.errors import NotFound, UnknownEvent
+from app.kernel.event import Event
 from app.modules.support.decider import (
     MAX_REMEMBERED_REPLIES,
     QUESTION,
@@ -295,6 +296,12 @@ def test_a_deadline_that_no_longer_stands_is_nothing(since: Any) -> None:
 def test_a_question_is_its_customers() -> None:
     assert QUESTION.customer_of(QUESTION.fold([anna.opened])) == anna.ANNA
     assert QUESTION.customer_of(QUESTION.initial) is None
+
+
+@pytest.mark.parametrize("since", [anna.awaited_unanswered, anna.resolved])
+def test_no_deadline_passes_that_does_not_stand(since: Event) -> None:
+    with pytest.raises(UnknownEvent):
+        QUESTION.fold([anna.opened, since, anna.resolution_escalated])
 
 
 def test_an_event_of_something_else_is_not_folded() -> None:

@@ -153,6 +153,8 @@ class TestClaiming:
     def test_what_is_over_is_not_claimed(self) -> None:
         given(RIDE, *of.done).when(of.dina_claims).then_refused(RideEnded)
         given(RIDE, *of.searching, of.cancelled).when(of.dina_claims).then_refused(RideEnded)
+        cancelled = RideCancelled(1, None, of.BOTH)
+        given(RIDE, *of.asked, cancelled).when(of.dina_claims).then_refused(RideEnded)
 
 
 class TestDeclining:
@@ -304,9 +306,9 @@ def test_a_ride_is_its_riders() -> None:
         assert RIDE.customer_of(RIDE.fold(history)) == ANNA
 
 
-@pytest.mark.parametrize("history", [of.asked, of.coming, of.done])
+@pytest.mark.parametrize("history", [of.searching, of.asked, of.coming, of.done])
 def test_an_event_that_does_not_fit_is_not_folded(history: tuple[Event, ...]) -> None:
     with pytest.raises(UnknownEvent):
         RIDE.fold((*history, of.requested))
     with pytest.raises(UnknownEvent):
-        RIDE.fold(history[1:])
+        RIDE.fold([*history[1:], of.completed])

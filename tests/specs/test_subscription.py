@@ -116,11 +116,11 @@ def test_an_event_of_something_else_is_not_folded() -> None:
 
 def test_each_period_moves_the_timer_to_its_end() -> None:
     key = "subscription-period:7"
-    when(SUBSCRIPTION_PERIODS, p.subscribed, thing_id="7").then(
-        SetTimer(key, p.FIRST_END, Send(SUBSCRIPTION, "7", p.end_first))
+    when(SUBSCRIPTION_PERIODS, p.subscribed, thing_id="7", customer_id=p.ANNA).then(
+        SetTimer(key, p.FIRST_END, Send(SUBSCRIPTION, "7", p.end_first, p.ANNA))
     )
-    when(SUBSCRIPTION_PERIODS, p.renewed, thing_id="7").then(
-        SetTimer(key, p.SECOND_END, Send(SUBSCRIPTION, "7", p.end_second))
+    when(SUBSCRIPTION_PERIODS, p.renewed, thing_id="7", customer_id=p.ANNA).then(
+        SetTimer(key, p.SECOND_END, Send(SUBSCRIPTION, "7", p.end_second, p.ANNA))
     )
 
 

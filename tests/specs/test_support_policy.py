@@ -16,22 +16,22 @@ from tests.controls import support as anna
 FIRST_WARNING = SetTimer(
     "first-response-warning:question-4711",
     anna.MONDAY + 3 * anna.HOUR,
-    Send(QUESTION, "4711", anna.warn_of_first_response),
+    Send(QUESTION, "4711", anna.warn_of_first_response, anna.ANNA),
 )
 FIRST_DEADLINE = SetTimer(
     "first-response-deadline:question-4711",
     anna.MONDAY + 4 * anna.HOUR,
-    Send(QUESTION, "4711", anna.escalate_first_response),
+    Send(QUESTION, "4711", anna.escalate_first_response, anna.ANNA),
 )
 WARNING = SetTimer(
     "resolution-warning:question-4711",
     anna.MONDAY + 28 * anna.HOUR,
-    Send(QUESTION, "4711", anna.warn_of_resolution),
+    Send(QUESTION, "4711", anna.warn_of_resolution, anna.ANNA),
 )
 DEADLINE = SetTimer(
     "resolution-deadline:question-4711",
     anna.MONDAY + 48 * anna.HOUR,
-    Send(QUESTION, "4711", anna.escalate_resolution),
+    Send(QUESTION, "4711", anna.escalate_resolution, anna.ANNA),
 )
 NO_FIRST_RESPONSE = (CancelTimer(FIRST_WARNING.key), CancelTimer(FIRST_DEADLINE.key))
 NO_RESOLUTION = (CancelTimer(WARNING.key), CancelTimer(DEADLINE.key))
@@ -62,9 +62,9 @@ def test_the_clocks_that_run_on_have_their_deadlines_set() -> None:
         SetTimer(
             WARNING.key,
             due - 4 * anna.HOUR,
-            Send(QUESTION, "4711", WarnOfDeadline("resolution", due)),
+            Send(QUESTION, "4711", WarnOfDeadline("resolution", due), anna.ANNA),
         ),
-        SetTimer(DEADLINE.key, due, Send(QUESTION, "4711", Escalate("resolution", due))),
+        SetTimer(DEADLINE.key, due, Send(QUESTION, "4711", Escalate("resolution", due), anna.ANNA)),
     )
     first_due = anna.MONDAY + 28 * anna.HOUR
     set_again = after(anna.reopened_unanswered).effects
@@ -72,7 +72,7 @@ def test_the_clocks_that_run_on_have_their_deadlines_set() -> None:
         SetTimer(
             FIRST_DEADLINE.key,
             first_due,
-            Send(QUESTION, "4711", Escalate("first_response", first_due)),
+            Send(QUESTION, "4711", Escalate("first_response", first_due), anna.ANNA),
         )
         in set_again
     )

@@ -8,8 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from app.kernel.business_calendar import MIDNIGHT, BusinessCalendar, Week, zone_named
-from app.kernel.errors import InvalidInput
+from app.kernel.business_calendar import MIDNIGHT, BusinessCalendar, Week
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -175,10 +174,3 @@ def test_a_week_that_makes_no_sense_is_refused(week: Week) -> None:
 def test_more_business_time_than_ten_years_hold_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no .* of business time"):
         BusinessCalendar(BERLIN, OFFICE).add(berlin(2026, 1, 1), timedelta(days=5_000))
-
-
-@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../secret", "Europe", "a\x00b", "é"])
-def test_a_zone_that_does_not_exist_is_refused_with_its_field(name: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        zone_named(name, field="time_zone")
-    assert refused.value.field == "time_zone"

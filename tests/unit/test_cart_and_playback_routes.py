@@ -56,7 +56,7 @@ class Api:
 async def api() -> AsyncIterator[Api]:
     store, identities = InMemoryEventStore(), InMemoryIdentities()
     commands = Commands(Executor(store, CODEC), b"secret")
-    routes = module_routes(commands, lambda: playback.BEGAN_AT, store, identities)
+    routes = module_routes(commands, lambda: playback.BEGAN_AT, store, identities, b"secret")
     app: Any = create_app(routes, version="0", metrics=Metrics(), gate=OpenGate())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
@@ -225,7 +225,8 @@ async def test_the_commands_are_documented_with_an_example_each(api: Api) -> Non
     document = (await api.http.get("/openapi.json")).json()
     for path, first in ((CART, "open"), (PLAYED, "start"), (SUBSCRIBED, "start")):
         kind = path.removesuffix("/1")
-        commands = sorted(p for p in document["paths"] if p.startswith(kind))
+        routes = document["paths"].items()
+        commands = sorted(p for p, route in routes if p.startswith(kind) and "post" in route)
         assert len(commands) >= 3
         for documented in sorted(commands, key=lambda p: not p.endswith(f"/{first}")):
             operation = document["paths"][documented]["post"]

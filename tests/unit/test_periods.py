@@ -9,8 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from app.kernel.errors import InvalidInput
-from app.modules.playback.periods import period_end, zone_of
+from app.modules.playback.periods import period_end
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -117,10 +116,3 @@ def test_a_year_is_twelve_months(began_at: datetime, zone: ZoneInfo, years: int)
     assert period_end(began_at, zone, months=12, period=years) == period_end(
         began_at, zone, months=1, period=12 * years
     )
-
-
-@pytest.mark.parametrize("name", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "Europe"])
-def test_what_is_no_time_zone_is_refused_by_field(name: str) -> None:
-    with pytest.raises(InvalidInput) as refusal:
-        zone_of(name)
-    assert refusal.value.field == "time_zone"

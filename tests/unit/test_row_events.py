@@ -14,11 +14,11 @@ from app.kernel.clock import Clock
 from app.kernel.errors import InputTooLarge, InvalidInput
 from app.kernel.event import EventCatalogue, Metadata, NewEvent
 from app.kernel.ids import derived_event_id
+from app.kernel.time_zones import zone_named
 from app.modules.customers.events import REGISTERED
 from app.modules.interactions.incoming import MAX_EVENT_BYTES, Intake
 from app.modules.interactions.row_events import Columns, RowEvents
 from app.modules.interactions.rows import Row
-from app.modules.interactions.times import zone_of
 
 COLUMNS = Columns("user", "event", "at")
 ID_COLUMNS = Columns("user", "event", "at", "id")
@@ -32,7 +32,7 @@ def importer(
     clock: Clock = lambda: NOON  # noqa: E731 - a clock that stands still
     intake = Intake(catalogue=EventCatalogue(REGISTERED), secret=secret, clock=clock)
     metadata = Metadata(correlation_id="import-1", source=source)
-    return RowEvents(columns, zone_of(zone, field="zone"), intake, secret, metadata)
+    return RowEvents(columns, zone_named(zone, field="zone"), intake, secret, metadata)
 
 
 def row_of(cells: Mapping[str, str], **changed: str) -> Row:

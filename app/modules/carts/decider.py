@@ -4,7 +4,7 @@ A cart's things are one currency's and one line each, so that a repeat of a comm
 one: putting in what is in already is nothing, and another number of it is a change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 from uuid import UUID
 
@@ -148,6 +148,7 @@ class ClosedCart(Struct, frozen=True):
 
     opened_by: str
     customer_id: str
+    lines: Mapping[str, Line]
 
 
 Cart = NoCart | OpenedCart | ClosedCart
@@ -169,6 +170,11 @@ class Recognised(Struct, frozen=True):
 
 
 Visitor = Stranger | Recognised
+
+
+def total_of(lines: Iterable[Line]) -> int:
+    """What the lines cost, in minor units."""
+    return sum(line.quantity * line.unit_price for line in lines)
 
 
 def decide_cart(command: CartCommand, cart: Cart) -> Sequence[Event]:
@@ -248,8 +254,7 @@ def _check_out(cart: OpenedCart) -> Sequence[Event]:
     lines = tuple(cart.lines.values())
     if not lines:
         raise CartEmpty
-    total = sum(line.quantity * line.unit_price for line in lines)
-    return (CartCheckedOut(lines, total, lines[0].currency),)
+    return (CartCheckedOut(lines, total_of(lines), lines[0].currency),)
 
 
 def evolve_cart(cart: Cart, event: Event) -> Cart:
@@ -268,7 +273,7 @@ def evolve_cart(cart: Cart, event: Event) -> Cart:
         case CartAssigned(customer_id), OpenedCart():
             return replace(cart, customer_id=customer_id)
         case CartCheckedOut(), OpenedCart():
-            return ClosedCart(cart.opened_by, cart.customer_id)
+            return ClosedCart(cart.opened_by, cart.customer_id, cart.lines)
         case _:
             raise UnknownEvent(f"{event.tag} is no event of such a cart")
 

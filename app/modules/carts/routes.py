@@ -1,28 +1,36 @@
-"""Commands to carts over HTTP."""
+"""Carts over HTTP."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Request
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from litestar.types import ASGIApp
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.eventstore.execute import Step
+from app.http.access import requires
+from app.http.conditional import etag
 from app.http.fields import Currency, Nothing
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import anonymous, check_anonymous_id, check_customer_id, check_id
 from app.modules.carts.decider import (
     CART,
     AddItem,
+    Cart,
     CartCommand,
     ChangeItem,
     CheckOut,
+    ClosedCart,
+    NoCart,
+    NoSuchCart,
     OpenCart,
     RemoveItem,
+    total_of,
 )
+from app.modules.carts.events import Line
 from app.security.commands import Commands, command
 
 MAX_QUANTITY = 10_000
@@ -86,11 +94,26 @@ class ItemName(Struct, frozen=True, forbid_unknown_fields=True):
     sku: Sku
 
 
+class CartNow(Struct, frozen=True):
+    """A cart as it is now."""
+
+    cart_id: Annotated[str, Meta(examples=["c-1001"])]
+    customer_id: Annotated[str, Meta(examples=["anna"])]
+    """Whose it is; a visitor's begins with ``~``."""
+    status: Literal["open", "checked-out"]
+    lines: tuple[Line, ...]
+    total: Annotated[int, Meta(examples=[2500])]
+    """Of all that is in it, in minor units."""
+    currency: Annotated[str | None, Meta(examples=["EUR"])]
+    """Null while nothing is in it."""
+
+
 def cart_routes(commands: Commands, identity_of: VisitorIdentity) -> list[HTTPRouteHandler]:
-    """The routes of the commands to a cart."""
+    """The routes of carts."""
     return [
         *_cart_routes(commands, identity_of),
         *_item_routes(commands),
+        _query_route(commands),
     ]
 
 
@@ -153,6 +176,31 @@ def _item_routes(commands: Commands) -> list[HTTPRouteHandler]:
         return await commands.run(request, _step(cart_id, RemoveItem(data.sku)))
 
     return [add_item, change_item, remove_item]
+
+
+def _query_route(commands: Commands) -> HTTPRouteHandler:
+    @get(_PATH, opt=requires("carts:read"), tags=_TAGS, summary="Read a cart")
+    async def read_cart(cart_id: FromPath[str]) -> Response[CartNow]:
+        """As the log has it at the moment. The `ETag` is what `If-Match` expects."""
+        check_id(cart_id, field="cart_id")
+        folded = await commands.read(CART, cart_id)
+        return Response(_shown(cart_id, folded.state), headers={"ETag": etag(folded.version)})
+
+    return read_cart
+
+
+def _shown(cart_id: str, cart: Cart) -> CartNow:
+    if isinstance(cart, NoCart):
+        raise NoSuchCart
+    lines = tuple(cart.lines.values())
+    return CartNow(
+        cart_id,
+        cart.customer_id,
+        "checked-out" if isinstance(cart, ClosedCart) else "open",
+        lines,
+        total_of(lines),
+        lines[0].currency if lines else None,
+    )
 
 
 async def _opening(owner: Owner, identity_of: VisitorIdentity) -> OpenCart:

@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.kernel.errors import InvalidInput
 
@@ -24,16 +23,6 @@ _MICROSECONDS_BY_DIGITS = {
 
 _APART = re.compile(r"(.+?)\s+(?:UTC|GMT|Z|([+-][0-9]{2}(?::?[0-9]{2})?))")
 """An offset that stands apart from its time."""
-
-
-def zone_of(name: str, *, field: str) -> tzinfo:
-    """The time zone of an IANA name, such as ``Europe/Berlin``. Raises `InvalidInput`."""
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInput(f"there is no time zone {name!r}", field=field) from None
 
 
 def instant_of(text: str, zone: tzinfo) -> datetime:

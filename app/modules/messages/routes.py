@@ -31,7 +31,6 @@ _TAGS = ["Messages"]
 _NAME = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_KIND_CHARACTERS - 1}}}$(?!\n)"
 
 
-
 class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What a customer is to be told."""
 

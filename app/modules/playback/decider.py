@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from app.kernel.decider import Decider
 from app.kernel.errors import NotFound, Refused, UnknownEvent
 from app.kernel.event import Event
+from app.kernel.time_zones import zone_named
 from app.modules.playback.events import (
     PlaybackBuffered,
     PlaybackFinished,
@@ -29,7 +30,7 @@ from app.modules.playback.events import (
     SubscriptionRenewed,
     SubscriptionStarted,
 )
-from app.modules.playback.periods import period_end, zone_of
+from app.modules.playback.periods import period_end
 
 
 class NoSuchPlayback(NotFound, Refused):
@@ -317,7 +318,8 @@ def _renewal(ended: Active) -> SubscriptionRenewed:
 
 
 def _period_end(began_at: datetime, time_zone: str, months: int, period: int) -> datetime:
-    return period_end(began_at, zone_of(time_zone), months=months, period=period)
+    zone = zone_named(time_zone, field="time_zone")
+    return period_end(began_at, zone, months=months, period=period)
 
 
 def evolve_subscription(subscription: Subscription, event: Event) -> Subscription:

@@ -118,7 +118,7 @@ class SubscriptionCancelled(Event, frozen=True):
     """The customer wants no further period; this one goes on to its end."""
 
     tag: ClassVar[str] = "subscription.cancelled"
-    title: ClassVar[str] = "Cancelled {plan}, to end at {ends_at}"
+    title: ClassVar[str] = "Cancelled {plan}, from the next period on"
 
     plan: str
     ends_at: datetime

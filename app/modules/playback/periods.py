@@ -2,9 +2,6 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from app.kernel.errors import InvalidInput
 
 _MONTHS_OF_A_YEAR = 12
 
@@ -23,11 +20,3 @@ def period_end(began_at: datetime, zone: tzinfo, *, months: int, period: int) ->
     day = min(local.day, monthrange(year, month + 1)[1])
     ends_on, time_of_day = date(year, month + 1, day), local.time().replace(fold=0)
     return datetime.combine(ends_on, time_of_day, zone).astimezone(UTC)
-
-
-def zone_of(name: str) -> tzinfo:
-    """The time zone of an IANA name. Raises `InvalidInput` for the field ``time_zone``."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInput(f"there is no time zone {name!r}", field="time_zone") from None

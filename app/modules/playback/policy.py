@@ -6,6 +6,7 @@ follow one another at once.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from app.kernel.policy import CancelTimer, Effect, Happened, Policy, Send, SetTimer
 from app.modules.playback.decider import SUBSCRIPTION, EndPeriod
@@ -22,16 +23,16 @@ def period_timer(subscription_id: str) -> str:
 
 
 def _await_first(happened: Happened[SubscriptionStarted]) -> Iterable[Effect]:
-    yield _await_end(happened.thing_id, 1, happened.event.ends_at)
+    yield _await_end(happened, 1, happened.event.ends_at)
 
 
 def _await_next(happened: Happened[SubscriptionRenewed]) -> Iterable[Effect]:
-    yield _await_end(happened.thing_id, happened.event.period, happened.event.ends_at)
+    yield _await_end(happened, happened.event.period, happened.event.ends_at)
 
 
-def _await_end(subscription_id: str, period: int, ends_at: datetime) -> Effect:
-    end = Send(SUBSCRIPTION, subscription_id, EndPeriod(period))
-    return SetTimer(period_timer(subscription_id), ends_at, end)
+def _await_end(happened: Happened[Any], period: int, ends_at: datetime) -> Effect:
+    end = Send(SUBSCRIPTION, happened.thing_id, EndPeriod(period), happened.customer_id)
+    return SetTimer(period_timer(happened.thing_id), ends_at, end)
 
 
 def _await_nothing(happened: Happened[SubscriptionLapsed]) -> Iterable[Effect]:

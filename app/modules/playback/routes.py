@@ -12,6 +12,7 @@ from app.eventstore.execute import Step
 from app.http.fields import Currency, Nothing
 from app.kernel.clock import Clock
 from app.kernel.ids import check_customer_id, check_id
+from app.kernel.time_zones import zone_named
 from app.modules.playback.decider import (
     PLAYBACK,
     SUBSCRIPTION,
@@ -28,7 +29,6 @@ from app.modules.playback.decider import (
     StartSubscription,
     SubscriptionCommand,
 )
-from app.modules.playback.periods import zone_of
 from app.security.commands import Commands, command
 
 MAX_PROGRESS_S = 1_000_000
@@ -252,7 +252,7 @@ def _subscription_routes(commands: Commands, clock: Clock) -> list[HTTPRouteHand
         Who subscribes again later has a new subscription. The same again is nothing.
         """
         check_customer_id(data.customer_id)
-        zone_of(data.time_zone)
+        zone_named(data.time_zone, field="time_zone")
         start = StartSubscription(
             data.customer_id,
             data.plan,

@@ -26,7 +26,7 @@ def _requested(happened: Happened[RideRequested]) -> Iterable[Effect]:
 def _offered(happened: Happened[RideOffered]) -> Iterable[Effect]:
     offer = happened.event
     yield CancelTimer(search_timer(happened.thing_id, offer.round - 1))
-    expire = Send(RIDE, happened.thing_id, ExpireOffer(offer.round))
+    expire = Send(RIDE, happened.thing_id, ExpireOffer(offer.round), happened.customer_id)
     yield SetTimer(offer_timer(happened.thing_id, offer.round), offer.expires_at, expire)
 
 
@@ -49,7 +49,7 @@ def _cancelled(happened: Happened[RideCancelled]) -> Iterable[Effect]:
 
 
 def _give_up_later(happened: Happened[Any], round_: int) -> SetTimer:
-    give_up = Send(RIDE, happened.thing_id, GiveUp(round_))
+    give_up = Send(RIDE, happened.thing_id, GiveUp(round_), happened.customer_id)
     return SetTimer(search_timer(happened.thing_id, round_), happened.at + PATIENCE, give_up)
 
 

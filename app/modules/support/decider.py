@@ -352,7 +352,7 @@ def _known_after(known: Known, event: QuestionAnswered | CustomerReplied) -> Kno
 def _after_deadline(question: Asked, event: DeadlineNeared | QuestionEscalated) -> Asked:
     deadline = _deadline(question, event.limit)
     if not isinstance(question, Open) or deadline is None:
-        return question
+        raise UnknownEvent(f"{event.tag} is no event of a question without such a deadline")
     is_over = isinstance(event, QuestionEscalated)
     after = None if is_over else replace(deadline, warn_at=None)
     return replace(question, **{event.limit: after})

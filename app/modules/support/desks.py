@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from app.kernel.business_calendar import MIDNIGHT, BusinessCalendar, Week
+from app.kernel.time_zones import zone_named
 
 MAX_CALENDARS = 1_000
 
@@ -67,6 +67,6 @@ def desk_named(name: str) -> Desk:
 
 @lru_cache(MAX_CALENDARS)
 def calendar_of(desk_name: str, time_zone: str) -> BusinessCalendar:
-    """When a desk is open in a time zone, which has been found to exist."""
+    """When a desk is open in a time zone."""
     desk = desk_named(desk_name)
-    return BusinessCalendar(ZoneInfo(time_zone), desk.week, desk.holidays)
+    return BusinessCalendar(zone_named(time_zone, field="time_zone"), desk.week, desk.holidays)

@@ -29,8 +29,8 @@ def _on_opened(happened: Happened[QuestionOpened]) -> Iterator[Effect]:
 
 
 def _on_started(happened: Started) -> Iterator[Effect]:
-    yield from _timers(happened.thing_id, "first_response", happened.event.first_response)
-    yield from _timers(happened.thing_id, "resolution", happened.event.resolution)
+    yield from _timers(happened, "first_response", happened.event.first_response)
+    yield from _timers(happened, "resolution", happened.event.resolution)
 
 
 def _on_answered(happened: Happened[QuestionAnswered]) -> Iterator[Effect]:
@@ -47,14 +47,15 @@ def _on_escalated(happened: Happened[QuestionEscalated]) -> Iterator[Effect]:
     yield from _no_timers(happened.thing_id, happened.event.limit)
 
 
-def _timers(question_id: str, limit: Limit, deadline: Deadline | None) -> Iterator[Effect]:
+def _timers(happened: Started, limit: Limit, deadline: Deadline | None) -> Iterator[Effect]:
     if deadline is None:
         return
+    question_id, customer_id = happened.thing_id, happened.customer_id
     warn, escalate = _keys(question_id, limit)
     if deadline.warn_at is not None:
-        warning = Send(QUESTION, question_id, WarnOfDeadline(limit, deadline.due_at))
+        warning = Send(QUESTION, question_id, WarnOfDeadline(limit, deadline.due_at), customer_id)
         yield SetTimer(warn, deadline.warn_at, warning)
-    escalation = Send(QUESTION, question_id, Escalate(limit, deadline.due_at))
+    escalation = Send(QUESTION, question_id, Escalate(limit, deadline.due_at), customer_id)
     yield SetTimer(escalate, deadline.due_at, escalation)
 
 

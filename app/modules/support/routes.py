@@ -10,10 +10,10 @@ from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
 from app.http.fields import Nothing, Word
-from app.kernel.business_calendar import zone_named
 from app.kernel.clock import Clock
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
+from app.kernel.time_zones import zone_named
 from app.modules.support.decider import (
     QUESTION,
     AnswerQuestion,

@@ -152,7 +152,7 @@ def _begun(happened: Happened[FulfilmentBegun]) -> Iterable[Effect]:
     order_id, order = happened.thing_id, happened.event
     request = RequestPayment(order.customer_id, order.total, order.currency)
     yield Send(PAYMENT, payment_of(order_id), request)
-    expire = Send(FULFILMENT, order_id, Expire())
+    expire = Send(FULFILMENT, order_id, Expire(), order.customer_id)
     yield SetTimer(timeout_of(order_id), happened.at + TIME_TO_PAY, expire)
 
 

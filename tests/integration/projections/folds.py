@@ -79,6 +79,24 @@ def fold_inbox(log: Iterable[RecordedEvent]) -> dict[tuple[Any, ...], tuple[Any,
     return inbox
 
 
+def fold_customer_offers(
+    log: Iterable[RecordedEvent],
+) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Position, offer, what became of it and when, by customer and offer."""
+    offers: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for event in log:
+        key = (event.customer_id, event.stream.removeprefix("offer-"))
+        if event.type == "offer.issued":
+            if key in offers:
+                continue
+            name = msgspec.json.decode(event.data)["offer"]
+            offers[key] = (event.position, name, "issued", None)
+        elif event.type.startswith("offer.") and key in offers and offers[key][-1] is None:
+            status = event.type.removeprefix("offer.")
+            offers[key] = (*offers[key][:2], status, event.occurred_at)
+    return offers
+
+
 def fold_offers(log: Iterable[RecordedEvent]) -> dict[tuple[str, str], int]:
     """The position of each open offer, by driver and ride."""
     offers: dict[tuple[str, str], int] = {}
@@ -91,6 +109,18 @@ def fold_offers(log: Iterable[RecordedEvent]) -> dict[tuple[str, str], int]:
             for driver_id in data.get("driver_ids", ()):
                 offers[driver_id, ride_id] = event.position
     return offers
+
+
+def fold_cases(log: Iterable[RecordedEvent]) -> dict[str, tuple[Any, ...]]:
+    """Customer, position, when it was opened, by the open case."""
+    cases: dict[str, tuple[Any, ...]] = {}
+    for event in log:
+        case_id = event.stream.removeprefix("case-")
+        if event.type == "case.opened":
+            cases[case_id] = (event.customer_id, event.position, event.occurred_at)
+        elif event.type == "case.resolved":
+            cases.pop(case_id, None)
+    return cases
 
 
 class CustomersFold:

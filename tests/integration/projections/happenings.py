@@ -4,6 +4,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from app.modules.accounts.events import CaseOpened, CaseResolved, Outcome
 from app.modules.customers.events import (
     ConsentRecorded,
     ConsentWithdrawn,
@@ -13,12 +14,14 @@ from app.modules.customers.events import (
     IdentityUnlinked,
 )
 from app.modules.messages.events import MessageRead, MessageRequested
+from app.modules.offers.events import OfferExpired, OfferIssued, OfferRedeemed, OfferWithdrawn
 from app.modules.operations.events import ReshardRequested, RetryRequested
 from app.modules.rides.events import Failure, OfferDeclined, OfferFailed, RideClaimed, RideOffered
 from tests.integration.projections.stage import (
     NOON,
     Happening,
     act,
+    of,
     of_customer,
     of_message,
     of_ride,
@@ -66,6 +69,22 @@ of_messages: st.SearchStrategy[Happening] = st.builds(
 requests: st.SearchStrategy[Happening] = st.builds(
     of_message, st.just("m0"), st.just(MessageRequested("news", "Hello"))
 )
+# Over twice, before they were issued, issued to two customers: as with messages.
+codes: st.SearchStrategy[Happening] = st.builds(
+    lambda offer_id, event, customer_id: of(f"offer-{offer_id}", event, customer_id=customer_id),
+    st.sampled_from(["o1", "o2"]),
+    st.sampled_from(
+        [
+            OfferIssued("ann", "half", "CODE", NOON),
+            OfferIssued("ann", "all", "CODE", NOON),
+            OfferRedeemed("half"),
+            OfferWithdrawn("half"),
+            OfferExpired("half"),
+        ]
+    ),
+    customer_ids,
+)
+first_code = st.just(of("offer-o0", OfferIssued("ann", "half", "CODE", NOON), customer_id="ann"))
 acts: st.SearchStrategy[Happening] = st.builds(
     act,
     st.builds(RetryRequested, st.sampled_from(["timeline", "visits"]), st.none() | customer_ids)
@@ -87,20 +106,37 @@ rides_events = offers | st.builds(
         st.builds(RideClaimed, rounds, driver_ids, drivers),
     ),
 )
+opened: st.SearchStrategy[Happening] = st.builds(
+    of,
+    st.sampled_from(["case-t1", "case-t2"]),
+    st.just(CaseOpened("ann")),
+    customer_id=st.just("ann"),
+    minutes=minutes,
+)
+cases_events = opened | st.builds(
+    of,
+    st.sampled_from(["case-t1", "case-t2"]),
+    st.builds(CaseResolved, st.sampled_from(Outcome), st.just("analyst-4")),
+    customer_id=st.just("ann"),
+)
 happening: st.SearchStrategy[Happening] = st.one_of(
     st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
     sent_events,
     of_messages,
+    codes,
     acts,
     rides_events,
+    cases_events,
 )
 # Long enough that one thing changes several times within a batch; none leaves a read model empty.
 histories = st.builds(
-    lambda *first, others, offer: [*first, *others, offer],
+    lambda *first, others, offer, case: [*first, *others, offer, case],
     sent_events,
     acts,
     requests,
+    first_code,
     others=st.lists(happening, min_size=30, max_size=60),
     offer=offers,
+    case=opened,
 )
 batch_sizes = st.sampled_from([1, 7, 1000])

@@ -5,9 +5,14 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec import Raw
 
 from app.eventstore.database import Database
+from app.eventstore.port import Append, StreamAppend
+from app.kernel.event import NewEvent
+from app.kernel.ids import new_event_id
 from app.kernel.policy import MAX_CHAIN
+from app.reactions.status import MAX_COUNTED_TIMERS, TimersStatus, reactions_status
 from tests.integration.reactions.parcels import (
     PARCEL,
     PATIENCE,
@@ -111,6 +116,27 @@ async def test_a_stream_that_others_change_meanwhile_is_decided_on_anew(stage: S
     assert shaken == 60 * (1 + MAX_CHAIN)
 
 
+async def test_an_event_of_newer_code_is_waited_before_and_what_precedes_it_followed(
+    stage: Stage,
+) -> None:
+    newer = NewEvent(new_event_id(), "parcel.weighed", Raw(b"{}"), Raw(b"{}"), customer_id="anna")
+    await stage.send(PARCEL, "p-1", Arrive("anna"))
+    await stage.store.append(Append((StreamAppend("parcel-p-9", (newer,)),)))
+    await stage.send(PARCEL, "p-2", Arrive("anna"))
+
+    async def is_noted() -> bool:
+        return (await stage.rows("SELECT last_error FROM checkpoints"))[0][0] is not None
+
+    async with stage.reacting():
+        await stage.until_true(is_noted)
+    [(position, error)] = await stage.rows("SELECT position, last_error FROM checkpoints")
+    assert (position, error) == (
+        1,
+        "the event at position 2 is newer than this code, which waits before it",
+    )
+    assert await stage.messages() == ["message-p-1"]
+
+
 async def test_an_event_that_cannot_be_reacted_to_holds_up_its_own_customer_alone(
     stage: Stage,
 ) -> None:
@@ -122,3 +148,15 @@ async def test_an_event_that_cannot_be_reacted_to_holds_up_its_own_customer_alon
     assert requested.stream == "message-p-3"
     [(key, error)] = await stage.rows("SELECT key, error FROM parked_keys")
     assert (key, error) == ("carl", "ZeroDivisionError: it is poisoned")
+
+
+async def test_waiting_timers_are_counted_so_far_and_no_further(stage: Stage) -> None:
+    await stage.rows(
+        "INSERT INTO timers (key, due_at, next_try_at, category, thing_id, command, metadata,"
+        " set_by, set_at) SELECT number, later, later, 'parcel', 'p-1', '{}', '{}',"
+        f" gen_random_uuid(), now() FROM generate_series(1, {MAX_COUNTED_TIMERS + 5}) AS number,"
+        " (SELECT now() + interval '1 day' AS later) AS tomorrow"
+    )
+    async with await stage.database.connect() as connection:
+        status = await reactions_status(connection)
+    assert status.timers == TimersStatus(MAX_COUNTED_TIMERS, 0, 0)

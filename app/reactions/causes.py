@@ -1,4 +1,4 @@
-"""Commands that follow from something: whose order they are, and what their events say of it."""
+"""Commands that follow from something, and what their events say of it."""
 
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ class Cause(Struct, frozen=True):
         return self.metadata.depth or 0
 
 
-class Order(Struct, frozen=True):
+class Caused(Struct, frozen=True):
     """A command to carry out, the nth of its cause."""
 
     cause: Cause

@@ -1,0 +1,1 @@
+"""Offers: codes that customers redeem, and that expire."""

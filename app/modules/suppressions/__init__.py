@@ -1,0 +1,1 @@
+"""Suppressions: channels by which a customer gets nothing."""
