@@ -188,6 +188,50 @@ class Settings(Struct, frozen=True, kw_only=True):
             "synchronous_commit is off, where a crash can lose acknowledged events."
         ),
     ] = False
+    smtp_url: Annotated[
+        str | None,
+        Meta(
+            description="The mail server that the channel `email` hands mail to, such as "
+            "`smtps://user:password@mail.example.com`; `smtp://` takes STARTTLS where it is "
+            "offered, and insists on it for a password. Unset: there is no such channel."
+        ),
+    ] = None
+    smtp_from: Annotated[
+        str | None,
+        Meta(description="The address that mail is from, such as `Shop <shop@example.com>`."),
+    ] = None
+    webhook_url: Annotated[
+        str | None,
+        Meta(
+            description="Where the channel `webhook` posts messages to. Unset: there is no such "
+            "channel."
+        ),
+    ] = None
+    webhook_secret: Annotated[
+        str | None,
+        Meta(description="What messages to the webhook are signed with: `whsec_…`, in Base64."),
+    ] = None
+    receipts_secret: Annotated[
+        str | None,
+        Meta(
+            description="What receipts of channels' providers are signed with: `whsec_…`, in "
+            "Base64. Unset: none are taken."
+        ),
+    ] = None
+    allowed_destinations: Annotated[
+        str | None,
+        Meta(
+            description="The hosts and networks that webhooks may lead to although they are not "
+            "public, separated by commas, such as `hooks.internal,10.1.0.0/16`. Unset: none."
+        ),
+    ] = None
+    console_channel: Annotated[
+        bool,
+        Meta(
+            description="Whether there is the channel `console`, which writes messages, words "
+            "and all, to the courier's output: for trials."
+        ),
+    ] = False
     log_level: Annotated[
         str, Meta(pattern="^(debug|info|warning|error)$", description="The least level logged.")
     ] = "info"
@@ -271,6 +315,10 @@ def _check(settings: Settings) -> None:
                 field=_variable(name),
             ) from None
     _check_openid(settings)
+    for name, other in (("smtp_url", "smtp_from"), ("webhook_url", "webhook_secret")):
+        if (getattr(settings, name) is None) != (getattr(settings, other) is None):
+            missing = name if getattr(settings, name) is None else other
+            raise InvalidInput(f"{name} and {other} go together", field=_variable(missing))
     if not all(map(_HOST_NAME.fullmatch, listed(settings.allowed_hosts))):
         raise InvalidInput("it names hosts, without ports", field="TIDINGS_ALLOWED_HOSTS")
     if not all(map(_ORIGIN.fullmatch, listed(settings.cors_origins))):

@@ -1,6 +1,10 @@
 """Fixtures that every kind of test may use."""
 
+from collections.abc import Iterator
+
 import pytest
+
+from tests.fixtures.clusters import forget_cluster
 
 pytest.register_assert_rewrite("tests.contracts", "tests.specs")
 
@@ -9,3 +13,10 @@ pytest.register_assert_rewrite("tests.contracts", "tests.specs")
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, as the processes do."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cluster_stays() -> Iterator[None]:
+    """Workers of xdist end without a word to `atexit`."""
+    yield
+    forget_cluster()

@@ -14,6 +14,13 @@ from app.bootstrap.modules import module_routes
 from app.bootstrap.projections import PROJECTION_NAMES, log_of
 from app.bootstrap.sealing import begun_data_keys, sensitive_fields_of
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.delivery.desk import Desk
+from app.delivery.routes import delivery_routes, receipt_routes
+from app.delivery.webhook import signing
+from app.engagement.commands import CALLABLE
+from app.engagement.routes import rule_routes
+from app.engagement.rules import Rules
+from app.engagement.shapes import EventShapes
 from app.eventstore.acts import Acts
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.clock import followed_clock
@@ -30,7 +37,7 @@ from app.http.load import Load
 from app.http.metrics import Metrics
 from app.kernel.clock import Clock, system_clock
 from app.kernel.cursors import Cursors
-from app.kernel.sensitive import Names
+from app.kernel.sensitive import Names, SensitiveFields
 from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
@@ -231,12 +238,14 @@ def _api(of: _Opened) -> App:
             *log_routes(store, disclosure, Cursors(of.secret)),
             *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
+            *_rule_routes(of, Commands(executor, of.secret), fields),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
             *export_routes(exports_of(store, of.reading.models, disclosure)),
             *_query_routes(of, disclosure, fields.everywhere),
             *projection_routes(of.projections),
             *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
             *reaction_routes(store.pool, Cursors(of.secret)),
+            *_delivery_routes(of, executor, disclosure),
             *key_routes(keys),
             *customer_token_routes(customer_tokens),
         ],
@@ -252,6 +261,18 @@ def _api(of: _Opened) -> App:
         direct_routes={("POST", "/v1/events"): events},
         health_checks={"event_store": _check(store), **of.reading.health_checks},
     )
+
+
+def _delivery_routes(
+    of: _Opened, executor: Executor, disclosure: Disclosure
+) -> list[HTTPRouteHandler]:
+    desk = Desk(of.store.pool, of.store, executor, CODEC)
+    secret = of.settings.receipts_secret
+    signs = signing(secret, field="TIDINGS_RECEIPTS_SECRET") if secret is not None else None
+    return [
+        *delivery_routes(desk, Commands(executor, of.secret), Cursors(of.secret), disclosure),
+        *receipt_routes(desk, signs),
+    ]
 
 
 def _quarantine(of: _Opened) -> StoredQuarantine:
@@ -286,6 +307,13 @@ def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
         *module_routes(commands, of.clock, of.store, identities, of.secret),
         *customer_routes(commands, identities),
     ]
+
+
+def _rule_routes(
+    of: _Opened, commands: Commands, fields: SensitiveFields
+) -> list[HTTPRouteHandler]:
+    shapes = EventShapes(CATALOGUE, fields, of.event_types.schema)
+    return rule_routes(commands, Rules(of.store, CODEC, shapes, CALLABLE))
 
 
 def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:

@@ -15,6 +15,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 STORE = ("database_url", "schema", "data_dir", "accept_data_loss")
 OPENID = ("oidc_issuer", "oidc_audience", "oidc_algorithm", "oidc_scopes_claim")
 SEALING = ("master_key", "master_key_file", "sensitive_fields")
+CHANNELS = (
+    *("smtp_url", "smtp_from", "webhook_url", "webhook_secret"),
+    *("allowed_destinations", "console_channel"),
+)
 LOGS = ("log_level", "log_format")
 EDGE = (
     *("allowed_hosts", "cors_origins", "hsts_max_age_s"),

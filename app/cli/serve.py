@@ -55,6 +55,7 @@ OURS = (sys.executable, "-P", "-m", "app")
     "port",
     *EDGE,
     "workers",
+    "receipts_secret",
     *LOGS,
     "poll_interval_ms",
     "min_position_timeout_ms",

@@ -17,10 +17,20 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
+from app.bootstrap.courier import check_channels
 from app.bootstrap.keys import opened_keys
 from app.bootstrap.projections import PROJECTION_NAMES
 from app.cli.acting import acting
-from app.cli.options import EDGE, LOGS, OPENID, SEALING, STORE, settings_of, settings_options
+from app.cli.options import (
+    CHANNELS,
+    EDGE,
+    LOGS,
+    OPENID,
+    SEALING,
+    STORE,
+    settings_of,
+    settings_options,
+)
 from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
@@ -50,12 +60,14 @@ FIRST_KEY_NAME = "default"
     *EDGE,
     "workers",
     "shards",
+    *CHANNELS,
+    "receipts_secret",
     *LOGS,
     "poll_interval_ms",
     "min_position_timeout_ms",
 )
 def command(**options: Any) -> None:
-    """Run everything: PostgreSQL (unless one is given), migrations, API, projector and reactor.
+    """Run everything: PostgreSQL (unless given), migrations, API, projector, reactor and courier.
 
     What dies is started again. Ctrl-C or SIGTERM stops all of it in order, within 10 seconds.
     """
@@ -73,11 +85,16 @@ def command(**options: Any) -> None:
             upgrade(database)
         read_secret(settings)  # made once, before several processes want it
         read_master_keys(settings)
+        check_channels(settings)
         sockets = listen(settings.host, settings.port, settings.workers)
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix="tidings-metrics-")))
         url = _url(sockets[0])
         tiers.append(
-            [_projector(settings, database, metrics), _reactor(settings, database, metrics)]
+            [
+                _projector(settings, database, metrics),
+                _child("reactor", settings, database, metrics),
+                _child("courier", settings, database, metrics),
+            ]
         )
         workers = worker_specs(settings, database, sockets, metrics)
         tiers.append([replace(worker, is_ready=lambda: _is_serving(url)) for worker in workers])
@@ -117,10 +134,10 @@ def _projector(settings: Settings, database: Database, metrics: Path) -> ChildSp
     )
 
 
-def _reactor(settings: Settings, database: Database, metrics: Path) -> ChildSpec:
+def _child(command: str, settings: Settings, database: Database, metrics: Path) -> ChildSpec:
     return ChildSpec(
-        name="reactor",
-        argv=[*OURS, "reactor"],
+        name=command,
+        argv=[*OURS, command],
         env=child_environment(settings, database, metrics),
     )
 

@@ -10,8 +10,10 @@ from app.engagement.facts import Facts, remembered
 from app.engagement.instances import (
     GOAL,
     PATTERN,
+    acts_when_due,
     drop,
     ended_by,
+    goal_of,
     in_pattern,
     instance_id,
     is_kept,
@@ -107,17 +109,9 @@ class Case:
         drop(self._state, instance)
         if instance.place != PATTERN:
             stretch = Stretch(self._moment, version, instance, GOAL)
-            stretch.held.append(Held("goal", self._arm(instance)))
+            stretch.held.append(Held("goal", goal_of(instance, self._moment.at)))
             self.decisions.append(stretch.decision(Outcome.ENDED))
         return True
-
-    def _arm(self, instance: Instance) -> str:
-        """What a goal is measured for."""
-        if instance.goal_until is not None and self._moment.at >= instance.goal_until:
-            return "late"
-        if instance.held_out:
-            return "held_out"
-        return "acted" if instance.acted else "not_acted"
 
     def _go_on(
         self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
@@ -376,7 +370,7 @@ class Case:
             version = self._book.version(instance.rule, instance.version)
             if version is None:
                 self._break(instance)
-            elif instance.place == GOAL or not _acts_when_due(version, instance):
+            elif not acts_when_due(instance, version.rule.pattern):
                 drop(self._state, instance)
             elif self._book.is_paused(instance.rule):
                 instance.is_overdue = True
@@ -390,13 +384,10 @@ class Case:
             self._enter(version, instance, stretch)
             return
         node = version.program.waits_at(instance.place)
-        if node is not None and isinstance(node.step, Wait):
-            is_over = node.step.event is None or node.step.otherwise == "go_on"
-            if not is_over and not instance.acted:
-                stretch.held.append(Held("not_come"))
-            self._run(stretch, instance, node.after if is_over else END)
-
-
-def _acts_when_due(version: Version, instance: Instance) -> bool:
-    """Whether that something fell due is more than that a time is over."""
-    return instance.place != PATTERN or isinstance(version.rule.pattern, Absence)
+        if node is None or not isinstance(node.step, Wait):
+            self._end(instance, "changed", self._moment.at)
+            return
+        is_over = node.step.event is None or node.step.otherwise == "go_on"
+        if not is_over and not instance.acted:
+            stretch.held.append(Held("not_come"))
+        self._run(stretch, instance, node.after if is_over else END)

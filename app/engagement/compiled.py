@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 from msgspec import Struct
 
-from app.engagement.callable_commands import Commands
 from app.engagement.cel_check import check
 from app.engagement.cel_names import declared_path
 from app.engagement.cel_program import CelExpression
+from app.engagement.command_fields import Commands
 from app.engagement.expressions import CompiledExpression, InvalidExpression, Scope
 from app.engagement.places import Place, places_in, steps_in, types_of
 from app.engagement.rule import RecordEvent, Rule
@@ -29,13 +29,18 @@ class Fault(Struct, frozen=True, omit_defaults=True):
     column: int | None = None
     """In an expression, from 1."""
 
+    def __str__(self) -> str:
+        """In words."""
+        place = "" if self.line is None else f" (line {self.line}, column {self.column})"
+        return f"{self.field}{place}: {self.detail}"
+
 
 class InvalidRule(TidingsError):
     """The rule is not valid."""
 
     def __init__(self, faults: list[Fault]) -> None:
         """Take every fault that was found."""
-        super().__init__("; ".join(f"{one.field}: {one.detail}" for one in faults))
+        super().__init__("; ".join(map(str, faults)))
         self.faults = faults
 
 

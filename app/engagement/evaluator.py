@@ -114,6 +114,8 @@ class Evaluator:
         """The rules that look at the type: those that may begin, and those that have."""
         book = self._book
         starting = book.starting(event_type)
+        if not state.instances:
+            return starting
         begun = {i.rule for i in state.instances if book.looks(i.rule, i.version, event_type)}
         if begun.issubset(starting):
             return starting

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.engagement.events import OnChange, RuleResumed, RuleRetired, RuleWentLive
 from app.engagement.expressions import CannotEvaluate
 from app.engagement.program import Program
-from app.engagement.rule import Wait
+from app.engagement.rule import Absence, Pattern, Wait
 from app.engagement.rulebook import Change, RuleBook
 from app.engagement.shares import CANARY, is_in_share
 from app.engagement.state import CustomerState, Instance
@@ -29,7 +29,7 @@ PATTERN, GOAL = "pattern", "goal"
 
 def instance_id(rule: str, trigger: UUID) -> UUID:
     """The same for the same rule and trigger."""
-    return derived_event_id("engagement", "instance", f"{rule}/{trigger}", 0)
+    return derived_event_id("engagement", "instance", f"{rule}/{trigger.hex}", 0)
 
 
 def with_key(state: CustomerState, rule: str, key: str) -> Iterator[Instance]:
@@ -46,7 +46,9 @@ def in_pattern(state: CustomerState, rule: str, key: str) -> Instance | None:
 
 def is_running(state: CustomerState, rule: str, key: str) -> bool:
     """Whether one waits at a step."""
-    return any(i.place not in {PATTERN, GOAL} for i in with_key(state, rule, key))
+    return bool(state.instances) and any(
+        each.place not in {PATTERN, GOAL} for each in with_key(state, rule, key)
+    )
 
 
 def is_kept(state: CustomerState, instance: Instance) -> bool:
@@ -63,6 +65,22 @@ def next_due(state: CustomerState, until: datetime) -> Instance | None:
     )
     first = min(due, key=lambda one: one[:4], default=None)
     return None if first is None else first[4]
+
+
+def acts_when_due(instance: Instance, pattern: Pattern | None) -> bool:
+    """Whether that it falls due is more than that a time is over."""
+    if instance.place == PATTERN:
+        return isinstance(pattern, Absence)
+    return instance.place != GOAL
+
+
+def goal_of(instance: Instance, at: datetime) -> str:
+    """What reaching the goal is measured for."""
+    if instance.goal_until is not None and at >= instance.goal_until:
+        return "late"
+    if instance.held_out:
+        return "held_out"
+    return "acted" if instance.acted else "not_acted"
 
 
 def key_text(value: Any) -> str | None:
@@ -115,10 +133,18 @@ def ended_by(change: Change, book: RuleBook, instance: Instance, customer_id: st
         case RuleWentLive():
             return _ended_by_version(change.event, book, instance, customer_id)
         case RuleResumed(fire_overdue=fires):
-            if instance.due_at is not None and instance.due_at <= change.at:
+            if _is_overdue(book, instance, change.at):
                 instance.is_overdue, instance.due_at = False, change.at
-                return None if fires or instance.place == GOAL else "overdue"
+                return None if fires else "overdue"
     return None
+
+
+def _is_overdue(book: RuleBook, instance: Instance, at: datetime) -> bool:
+    """Whether something should have been done by then."""
+    if instance.due_at is None or instance.due_at > at:
+        return False
+    version = book.version(instance.rule, instance.version)
+    return version is None or acts_when_due(instance, version.rule.pattern)
 
 
 def _ended_by_version(

@@ -8,8 +8,7 @@ A window is open at its begin: what lies back by just its length is outside.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, tzinfo
 
 from app.engagement.events import Held
 from app.engagement.local_time import quiet_until, zone_of
@@ -159,7 +158,7 @@ def quiet_end(rule: Rule, settings: Settings, profile: Profile, at: datetime) ->
     return quiet_until(at, quiet, customers_zone(settings, profile))
 
 
-def customers_zone(settings: Settings, profile: Profile) -> ZoneInfo:
+def customers_zone(settings: Settings, profile: Profile) -> tzinfo:
     """By which clock a customer lives."""
     return zone_of(profile.traits.get("time_zone"), settings.time_zone)
 

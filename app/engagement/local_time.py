@@ -4,12 +4,13 @@ A local time that the clocks skip is the moment at which they do; of one that th
 first counts. Quiet is what the clock shows as quiet: an hour that comes twice is so twice.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.engagement.rule import QuietHours
+from app.kernel.errors import InvalidInput
+from app.kernel.time_zones import zone_named
 from app.kernel.wall_clock import change_between, moment
 
 MAX_ZONES = 1_000
@@ -19,24 +20,23 @@ MAX_DAYS = 3
 MAX_CHANGES = 4
 """Of clocks, within one night."""
 
-_UTC = ZoneInfo("UTC")
 _DAY = timedelta(days=1)
 
 
-def zone_of(trait: Any, otherwise: str) -> ZoneInfo:
+def zone_of(trait: Any, otherwise: str) -> tzinfo:
     """The zone of a trait `time_zone`; else that of the settings; else UTC."""
     named = _zone(trait) if isinstance(trait, str) else None
-    return named or _zone(otherwise) or _UTC
+    return named or _zone(otherwise) or UTC
 
 
-def next_local(after: datetime, clock: str, zone: ZoneInfo) -> datetime:
+def next_local(after: datetime, clock: str, zone: tzinfo) -> datetime:
     """The next moment, in UTC, at which a clock of the zone shows ``18:00``: later than `after`."""
     day = after.astimezone(zone).date()
     shown = (moment(day + _DAY * ahead, _time(clock), zone) for ahead in range(MAX_DAYS))
     return next(each for each in shown if each > after)
 
 
-def quiet_until(at: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime | None:
+def quiet_until(at: datetime, quiet: QuietHours, zone: tzinfo) -> datetime | None:
     """The first moment, in UTC, that is not quiet any more; None when it is not quiet now.
 
     Hours that end when they begin are none.
@@ -55,7 +55,7 @@ def quiet_until(at: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetime | N
     return now
 
 
-def _is_quiet(at: datetime, begin: time, end: time, zone: ZoneInfo) -> bool:
+def _is_quiet(at: datetime, begin: time, end: time, zone: tzinfo) -> bool:
     shown = at.astimezone(zone).time()
     return begin <= shown < end if begin <= end else not end <= shown < begin
 
@@ -81,8 +81,8 @@ def _time(clock: str) -> time:
 
 
 @lru_cache(MAX_ZONES)
-def _zone(name: str) -> ZoneInfo | None:
+def _zone(name: str) -> tzinfo | None:
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return zone_named(name, field="time_zone")
+    except InvalidInput:
         return None

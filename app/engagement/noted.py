@@ -3,28 +3,37 @@
 Values are taken as the log has them, so those that are sealed stay sealed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from app.engagement.facts import Facts
+from app.engagement.facts import MISSING, Facts, finder
 
 MAX_INPUTS = 50
 """Of a decision."""
 MAX_INPUT_BYTES = 1_000
 """Of one value, as JSON; a longer one is noted as `TOO_LONG`."""
+MAX_NAMES = 10_000
+"""Of which it is kept how their values are found."""
 TOO_LONG = "(too long to note)"
 
 _SECRETS = frozenset({"offer.code"})
 """Bearer codes, which do not belong on a timeline."""
 
 
-def noted(names: Iterable[str], facts: Facts) -> dict[str, Any]:
+def noted(names: Collection[str], facts: Facts) -> dict[str, Any]:
     """The values by their names: at most `MAX_INPUTS`, none of them long."""
-    wanted = sorted(set(names) - _SECRETS)[:MAX_INPUTS]
-    return {name: _bounded(facts.value(name)) for name in wanted}
+    wanted = sorted(name for name in names if name not in _SECRETS)[:MAX_INPUTS]
+    found = ((name, _found(name)(facts)) for name in wanted)
+    return {name: None if value is MISSING else _bounded(value) for name, value in found}
+
+
+@lru_cache(MAX_NAMES)
+def _found(name: str) -> Callable[[Facts], Any]:
+    return finder(name)
 
 
 def _bounded(value: Any) -> Any:

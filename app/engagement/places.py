@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from app.engagement.callable_commands import NO_COMMANDS, Commands
+from app.engagement.command_fields import NO_COMMANDS, Commands, results_of
 from app.engagement.expressions import Result
 from app.engagement.rule import (
     Absence,
@@ -128,7 +128,7 @@ def _expressions_of(step: Step, commands: Commands) -> Iterator[tuple[str, str, 
         case CallCommand(id=thing_id, fields=fields, command=command):
             yield "id", thing_id, Result.STRING
             called = commands.get(command)
-            results = called.results if called else {}
+            results = results_of(called) if called else {}
             for name, text in fields.items():
                 yield f"fields.{name}", text, results.get(name, Result.VALUE)
         case Branch(condition=condition):

@@ -28,7 +28,7 @@ Duration = Annotated[
     ),
 ]
 Expression = Annotated[str, Meta(min_length=1, max_length=MAX_EXPRESSION_CHARACTERS)]
-EventType = Annotated[str, Meta(min_length=1, max_length=200)]
+EventType = Annotated[str, Meta(min_length=1, max_length=200, examples=["Order Placed"])]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)")]
 LocalTime = Annotated[
     str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)", examples=["18:00"])
@@ -63,7 +63,12 @@ class Absence(Struct, frozen=True, forbid_unknown_fields=True, tag_field="is", t
     of: Annotated[tuple[Match, ...], Meta(min_length=1, max_length=MAX_EVENT_TYPES)]
     within: Duration
     again: Annotated[
-        str, Meta(pattern=r"^(restart|ignore)$(?!\n)", description="What another trigger does.")
+        str,
+        Meta(
+            pattern=r"^(restart|ignore)$(?!\n)",
+            description="What another trigger does.",
+            examples=["restart"],
+        ),
     ] = "restart"
 
 
@@ -183,7 +188,7 @@ class Goal(Struct, frozen=True, forbid_unknown_fields=True):
 class ReEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """How often a rule may begin for one customer and key."""
 
-    at_most: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    at_most: Annotated[int, Meta(ge=1, le=1_000, examples=[1])] | None = None
     each: Duration | None = None
     """Such as once in 30d; without: ever."""
 
@@ -200,7 +205,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 
     consent: bool = True
     """Whether one must have been given for the channel and the kind; never one withdrawn."""
-    quiet_hours: Annotated[str, Meta(pattern=r"^(defer|drop|ignore)$(?!\n)")] = "defer"
+    quiet_hours: Annotated[
+        str, Meta(pattern=r"^(defer|drop|ignore)$(?!\n)", examples=["defer"])
+    ] = "defer"
     caps: bool = True
     re_entry: ReEntry = ReEntry()
     mass: MassLimit | None = None
@@ -210,7 +217,14 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
     """A rule: when it begins, what must come of it, what it does, and what holds it back."""
 
     trigger: Trigger
-    steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=MAX_STEPS)]
+    steps: Annotated[
+        tuple[Step, ...],
+        Meta(
+            min_length=1,
+            max_length=MAX_STEPS,
+            examples=[[{"do": "send", "kind": "thanks", "text": "Thank you for your order."}]],
+        ),
+    ]
     pattern: Pattern | None = None
     """None: the trigger is all."""
     priority: Priority = Priority.NORMAL
@@ -234,14 +248,14 @@ class QuietHours(Struct, frozen=True, forbid_unknown_fields=True):
     """When no message of a rule goes out: by the customer's clock (the trait `time_zone`)."""
 
     begin: LocalTime
-    end: LocalTime
+    end: Annotated[LocalTime, Meta(examples=["08:00"])]
     """May be before the begin: over midnight."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for all rules."""
 
-    time_zone: Annotated[str, Meta(max_length=100)] = "UTC"
+    time_zone: Annotated[str, Meta(max_length=100, examples=["Europe/Berlin"])] = "UTC"
     """Of customers who have none, or one that is none: an IANA name."""
     quiet_hours: QuietHours | None = None
     caps: Annotated[tuple[Cap, ...], Meta(max_length=20)] = ()

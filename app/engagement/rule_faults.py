@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from app.engagement.callable_commands import Commands
+from app.engagement.command_fields import Commands, required_of, results_of
 from app.engagement.durations import MAX_DURATION, as_timedelta
 from app.engagement.places import StepAt, steps_in, types_of
 from app.engagement.rule import (
@@ -104,11 +104,12 @@ def _faults_of_call(field: str, call: CallCommand, commands: Commands) -> Iterat
         known = ", ".join(sorted(commands))
         yield f"{field}.command", f"rules cannot call {call.command!r}, but {known}"
         return
+    takes = results_of(command)
     for name in call.fields:
-        if name not in command.results:
-            known = ", ".join(sorted(command.results)) or "no fields"
+        if name not in takes:
+            known = ", ".join(sorted(takes)) or "no fields"
             yield f"{field}.fields.{name}", f"there is no such field: {call.command} takes {known}"
-    for name in sorted(command.required - set(call.fields)):
+    for name in sorted(required_of(command) - set(call.fields)):
         yield f"{field}.fields.{name}", "it is missing"
 
 

@@ -229,7 +229,6 @@ class RuleBook:
 
     def _go_live(self, name: str, entry: _Entry, event: RuleWentLive) -> None:
         number = event.rule_version
-        entry.is_retired = False
         if event.share < 100:
             entry.canary, entry.share = number, event.share
         else:

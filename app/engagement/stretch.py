@@ -76,8 +76,9 @@ class Stretch:
         self._did: list[Did] = []
         self._effects: list[Effect] = []
         self._offers: list[tuple[IssueOffer, OfferEffect]] = []
-        self._names: set[str] = set()
+        self._names: frozenset[str] = frozenset()
         self._facts: Facts | None = None
+        self._key: str | None = None
         self._is_held_back = False
         self.waits = False
         """Whether it has stopped at a wait, and not at its end."""
@@ -113,7 +114,8 @@ class Stretch:
 
     def take(self, instance: Instance, step: str) -> None:
         """Go on with an instance that has just taken in what it remembers."""
-        self._instance, self._step, self._facts = instance, step, None
+        self._instance, self._step = instance, step
+        self._facts = self._key = None
 
     def hold_back(self, *held: Held) -> None:
         """Note why something was not done."""
@@ -149,7 +151,7 @@ class Stretch:
             did=self._did,
             inputs=self._noted(),
         )
-        return Decision(decision_id(instance, self._step), made, self._effects)
+        return Decision(self._id("decision", self._step), made, self._effects)
 
     def _go_on(self, place: int) -> None:
         nodes = self._version.program.nodes
@@ -291,12 +293,9 @@ class Stretch:
         return noted(names, self._known()) if names else {}
 
     def _id(self, kind: str, path: str) -> UUID:
-        return _derived(kind, self._instance, path)
-
-
-def decision_id(instance: Instance, step: str) -> UUID:
-    """The same for an instance that goes on at the same step."""
-    return _derived("decision", instance, step)
+        if self._key is None:
+            self._key = self._instance.id.hex
+        return _derived(kind, self._key, path)
 
 
 def plain_decision(instance: Instance, at: datetime, outcome: Outcome, held: Held) -> Decision:
@@ -312,8 +311,9 @@ def plain_decision(instance: Instance, at: datetime, outcome: Outcome, held: Hel
         cause=instance.trigger,
         held=[held],
     )
-    return Decision(decision_id(instance, instance.place), made)
+    return Decision(_derived("decision", instance.id.hex, instance.place), made)
 
 
-def _derived(kind: str, instance: Instance, path: str) -> UUID:
-    return derived_event_id(SOURCE, kind, f"{instance.id}/{path}", 0)
+def _derived(kind: str, instance_id: str, path: str) -> UUID:
+    """The same for an instance that goes on at the same step."""
+    return derived_event_id(SOURCE, kind, f"{instance_id}/{path}", 0)

@@ -21,12 +21,15 @@ CHALLENGE = 'Bearer realm="tidings", Basic realm="tidings", charset="UTF-8"'
 """How to authenticate (RFC 9110, section 11.6.1)."""
 
 
-class FieldError(Struct, frozen=True):
+class FieldError(Struct, frozen=True, omit_defaults=True):
     """What is wrong with one field of the input."""
 
     field: str
     """Its path from the body's root, such as ``[3].customer_id``; or a parameter; or a header."""
     detail: str
+    line: int | None = None
+    column: int | None = None
+    """Within a field that holds an expression, from 1."""
 
 
 class InvalidParameters(InvalidInput):

@@ -40,6 +40,8 @@ ScopeName = Literal[
     "playback:read",
     "playback:write",
     "timers:read",
+    "rules:read",
+    "rules:write",
 ]
 """What a credential may be given leave to do."""
 

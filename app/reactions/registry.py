@@ -23,6 +23,7 @@ from app.modules.support.correspondent import CORRESPONDENT
 from app.modules.support.decider import QUESTION
 from app.modules.support.policy import SUPPORT
 from app.modules.suppressions.decider import SUPPRESSION
+from app.reactions.bounces import BOUNCES
 from app.reactions.dispatch import DISPATCH
 from app.reactions.fraud import FRAUD
 from app.reactions.fulfilment.decider import FULFILMENT
@@ -63,4 +64,5 @@ POLICIES: tuple[Policy, ...] = (
     SUBSCRIPTION_PERIODS,
     FULFILMENT_POLICY,
     OFFER_EXPIRY,
+    BOUNCES,
 )

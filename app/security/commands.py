@@ -55,6 +55,14 @@ class Commands:
     async def run(self, request: Request[Any, Any, Any], *steps: Step[Any]) -> ASGIApp:
         """Execute the steps as the request's headers ask, and answer with what was recorded.
 
+        Raises what `execute` raises.
+        """
+        executed = await self.execute(request, *steps)
+        return _answer(_encoder.encode(executed), executed.version)
+
+    async def execute(self, request: Request[Any, Any, Any], *steps: Step[Any]) -> Executed:
+        """Execute the steps as the request's headers ask.
+
         Raises what `Executor.execute` raises, `RateLimited`, and `InvalidInput` for a header.
         """
         take_events(request.scope, 1)
@@ -66,7 +74,7 @@ class Commands:
         )
         if len(executed.events) > 1:
             owe_events(request.scope, len(executed.events) - 1)
-        return _answer(_encoder.encode(executed), executed.version)
+        return executed
 
     async def read(self, decider: Decider[Any, Any], thing_id: str) -> Folded:
         """What commands would be decided on now: what was answered to one is seen here at once."""

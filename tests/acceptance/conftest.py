@@ -7,11 +7,14 @@ import pytest
 from tests.fixtures.api import Api, api_of
 from tests.fixtures.tidings_up import TidingsUp
 
+RECEIPTS_SECRET = "whsec_UmVjZWlwdHMgb2YgdGhlIHByb3ZpZGVycyBvZiBjaGFubmVscw=="
+
 
 @pytest.fixture(scope="session")
 def tidings_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TidingsUp]:
     """Shared: tests use customers of their own, and leave everybody else's alone."""
-    running = TidingsUp(tmp_path_factory.mktemp("acceptance"), "--workers", "2")
+    channels = ("--console-channel", "--receipts-secret", RECEIPTS_SECRET)
+    running = TidingsUp(tmp_path_factory.mktemp("acceptance"), "--workers", "2", *channels)
     try:
         yield running.start()
         assert running.stop() == 0, running.tail()

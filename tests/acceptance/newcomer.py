@@ -1,9 +1,9 @@
 """Somebody who does what a page says, command by command, and compares the answers.
 
 A page's commands stand in ``sh`` blocks, one a block; the answer that the page shows stands in the
-``json`` or ``text`` block behind it. What differs each time (ids, times, cursors) is recognised by
-how it looks; the same one on the page must be the same one here, and takes its place in later
-commands. In text, ``…`` stands for anything.
+``json`` or ``text`` block behind it; where none is shown, any will do but a problem. What differs
+each time (ids, times, cursors) is recognised by how it looks; the same one on the page must be the
+same one here, and takes its place in later commands. In text, ``…`` stands for anything.
 """
 
 import base64
@@ -25,6 +25,7 @@ from tests.fixtures.tidings_up import TidingsUp, tidings
 DEADLINE_SECONDS = 60
 ELLIPSIS = "…"
 PAGES_URL = "http://127.0.0.1:8000"
+PROBLEM = "urn:tidings:problem:"
 
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
@@ -164,6 +165,8 @@ class Newcomer:
     def _compare(self, step: Step, output: str) -> None:
         said = f"{step.command}\nwas answered:\n{output}"
         match step.answer:
+            case None:
+                assert PROBLEM not in output, said
             case Block("json", text):
                 found: dict[str, str] = {}
                 self._compare_json(json.loads(text), json.loads(output), found, said)

@@ -1,23 +1,16 @@
-"""Carts over HTTP: from a visitor's to what is checked out, and the page's walk-through."""
+"""Carts over HTTP: from a visitor's to what is checked out."""
 
 import asyncio
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.acceptance.newcomer import Newcomer
-from tests.fixtures.access import KEY
 from tests.fixtures.api import Api
-from tests.fixtures.markdown import DOCS
-from tests.fixtures.tidings_up import TidingsUp
 
 pytestmark = pytest.mark.anyio
 
 TIMES = 10
 SHOES = {"sku": "shoes", "quantity": 1, "unit_price": 8900, "currency": "EUR"}
-AFTER_REACTIONS = "### The visitor signs in"
-"""From this heading on, the page needs the reactor."""
 
 
 async def test_a_cart_is_filled_and_checked_out_once_however_many_try_at_once(api: Api) -> None:
@@ -83,10 +76,3 @@ async def test_an_erased_visitor_has_no_cart_and_can_be_linked_to_nobody(api: Ap
     assert {(answer.status, answer.code) for answer in (again, linked)} == {
         (410, "customer-erased")
     }
-
-
-def test_the_pages_walk_through_answers_as_it_shows(tidings_up: TidingsUp, tmp_path: Path) -> None:
-    page = tmp_path / "carts.md"
-    page.write_text((DOCS / "modules" / "carts.md").read_text("utf-8").split(AFTER_REACTIONS)[0])
-    tidings_up.environment["TIDINGS_API_KEY"] = KEY
-    assert Newcomer(tidings_up, tmp_path).follow(page) == 4

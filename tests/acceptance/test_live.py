@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.fixtures.api import Api
-from tests.fixtures.listener import Listener
+from tests.fixtures.api import Api, until_async
+from tests.fixtures.listener import DEADLINE_SECONDS, Listener
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +90,12 @@ async def test_a_visitors_events_join_the_live_stream_once_linked_and_leave_it(a
     await api.record(visit)
     await api.post(f"/v1/customers/{ann}/link-identity", link)
     await api.record(visit, seen(ann))
+
+    async def are_heard() -> bool:
+        return len(listener.heard) == 3
+
+    # A visitor who is unlinked before the stream has looked is nobody of hers.
+    await until_async(are_heard, seconds=DEADLINE_SECONDS)
     await api.post(f"/v1/customers/{ann}/unlink-identity", link)
     await api.record(visit, seen(ann))
     entries = await heard

@@ -2,17 +2,12 @@
 
 import asyncio
 from collections import Counter
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.acceptance.newcomer import Newcomer
-from tests.fixtures.access import KEY
 from tests.fixtures.api import Answer, Api, until_async
-from tests.fixtures.markdown import DOCS
-from tests.fixtures.tidings_up import TidingsUp
 
 pytestmark = pytest.mark.anyio
 
@@ -191,11 +186,3 @@ async def test_bad_input_is_refused_by_field(
 ) -> None:
     answer = await api.post(path, body)
     assert (answer.status, answer.problem["field"]) == (400, field)
-
-
-@pytest.mark.parametrize(("page", "answers"), [("payments", 1), ("inventory", 1), ("orders", 5)])
-def test_the_page_of_a_module_can_be_followed(
-    page: str, answers: int, tidings_up: TidingsUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(tidings_up.environment, "TIDINGS_API_KEY", KEY)
-    assert Newcomer(tidings_up, tmp_path).follow(DOCS / "modules" / f"{page}.md") == answers

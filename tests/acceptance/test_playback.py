@@ -1,18 +1,13 @@
-"""Playbacks and subscriptions over HTTP, and the page's walk-through."""
+"""Playbacks and subscriptions over HTTP."""
 
 import asyncio
 import random
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.acceptance.newcomer import Newcomer
-from tests.fixtures.access import KEY
 from tests.fixtures.api import Api
-from tests.fixtures.markdown import DOCS
-from tests.fixtures.tidings_up import TidingsUp
 
 pytestmark = pytest.mark.anyio
 
@@ -75,8 +70,3 @@ async def test_a_subscription_is_started_once_and_cancelled_to_its_periods_end(a
     assert abs(recorded_at - began_at) < timedelta(seconds=30)
     assert timedelta(days=27) < ends_at - began_at < timedelta(days=32)
     assert cancelled["data"] == {"plan": "family", "ends_at": started["data"]["ends_at"]}
-
-
-def test_the_pages_walk_through_answers_as_it_shows(tidings_up: TidingsUp, tmp_path: Path) -> None:
-    tidings_up.environment["TIDINGS_API_KEY"] = KEY
-    assert Newcomer(tidings_up, tmp_path).follow(DOCS / "modules" / "playback.md") == 6

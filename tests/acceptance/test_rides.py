@@ -3,17 +3,12 @@
 import asyncio
 import json
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.acceptance.newcomer import Newcomer
-from tests.fixtures.access import KEY
 from tests.fixtures.api import Api
-from tests.fixtures.markdown import DOCS
-from tests.fixtures.tidings_up import TidingsUp
 
 pytestmark = pytest.mark.anyio
 
@@ -176,9 +171,3 @@ async def test_a_driver_hears_live_what_opens_and_closes_and_resumes_without_a_g
     with suppress(asyncio.CancelledError):
         await listening
     assert heard == expected
-
-
-def test_the_walk_through_works_as_it_stands(tidings_up: TidingsUp, tmp_path: Path) -> None:
-    newcomer = Newcomer(tidings_up, tmp_path)
-    newcomer._real["$TIDINGS_API_KEY"] = KEY
-    assert newcomer.follow(DOCS / "modules" / "rides.md") == 9

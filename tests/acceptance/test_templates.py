@@ -47,7 +47,7 @@ async def test_a_preview_says_what_a_customer_would_get(api: Api, path: str) -> 
     assert (english["subject"], english["text"]) == ("Order <42>", "Hello Ann")
     failed = await api.post(f"{path}/preview", {"language": "en"})
     assert (failed.status, failed.json()["field"]) == (400, "languages.en.subject")
-    assert failed.json()["type"].endswith(":cannot-render")
+    assert failed.json()["type"].endswith(":rendering-failed")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ from tests.fixtures.tidings_up import TidingsUp
     [
         (ROOT / "README.md", 2),
         (DOCS / "tutorial.md", 20),
-        (DOCS / "modules" / "messages.md", 5),
     ],
-    ids=["readme", "tutorial", "messages"],
+    ids=["readme", "tutorial"],
 )
 def test_a_newcomer_gets_the_answers_that_the_page_shows(
     page: Path, answers: int, tmp_path: Path

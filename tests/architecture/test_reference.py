@@ -62,7 +62,7 @@ def test_every_argument_and_option_of_a_command_is_documented_and_no_other(name:
     command = main.get_command(click.Context(main), name)
     assert command is not None
     subcommands = command.commands if isinstance(command, click.Group) else {}
-    headings = re.findall(rf"^### `tidings {name} ([a-z]+)", section, flags=re.M)
+    headings = re.findall(rf"^### `tidings {name} ([a-z-]+)", section, flags=re.M)
     assert headings == list(subcommands)
     parameters = [each for c in (command, *subcommands.values()) for each in c.params]
     options = {

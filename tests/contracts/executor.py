@@ -16,7 +16,6 @@ from app.eventstore.execute import MAX_ATTEMPTS, Executed, Executor
 from app.eventstore.port import Append, Appended, EventStore, StreamAppend
 from app.kernel.errors import (
     Contention,
-    IdempotencyConflict,
     UnknownEvent,
     WrongExpectedVersion,
 )
@@ -209,13 +208,6 @@ async def test_nothing_to_do_is_answered_with_the_stream_as_it_is(
     assert await store.head() == 3
 
 
-async def test_nothing_to_do_is_not_remembered(executors: Two, store: EventStore) -> None:
-    executor, _ = executors
-    await run(executor, Increment(2))
-    assert (await run(executor, RaiseTo(2), key="k")).events == ()
-    assert (await run(executor, Increment(), key="k", fingerprint="g")).version == 3
-
-
 async def test_a_stale_expected_version_is_refused(executors: Two, store: EventStore) -> None:
     here, elsewhere = executors
     await run(here, Increment())
@@ -227,72 +219,6 @@ async def test_a_stale_expected_version_is_refused(executors: Two, store: EventS
     assert (await run(here, Increment(), expected_version=2)).version == 3
     with pytest.raises(WrongExpectedVersion):
         await run(elsewhere, Increment(), expected_version=2)
-    assert await total(store) == 3
-
-
-async def test_a_repeat_answers_what_was_answered_first(executors: Two, store: EventStore) -> None:
-    here, elsewhere = executors
-    first = await run(here, Increment(2), key="k")
-    await run(here, Increment(), "2")
-    await run(here, Increment())
-    for executor in (here, elsewhere, here):
-        repeat = await run(executor, Increment(2), key="k")
-        assert repeat == msgspec.structs.replace(first, repeated=True)
-    assert await total(store) == 3
-
-
-async def test_a_key_sent_20_times_at_once_has_one_effect_and_one_answer(
-    executors: Two, store: EventStore
-) -> None:
-    answers = await asyncio.gather(
-        *(run(executors[number % 2], Increment(3), key="k") for number in range(20))
-    )
-    assert sorted(answer.repeated for answer in answers) == [False] + [True] * 19
-    assert len({msgspec.structs.replace(answer, repeated=False) for answer in answers}) == 1
-    assert await total(store) == 3
-
-
-async def test_a_key_with_another_request_is_refused(executors: Two, store: EventStore) -> None:
-    here, elsewhere = executors
-    await run(here, Increment(), key="k")
-    for executor in (here, elsewhere):
-        with pytest.raises(IdempotencyConflict):
-            await run(executor, Increment(), key="k", fingerprint="g")
-        with pytest.raises(IdempotencyConflict):
-            await run(executor, Increment(), "2", key="k", fingerprint="g")
-    await run(here, Close())
-    for executor in (here, elsewhere):
-        with pytest.raises(IdempotencyConflict):
-            await run(executor, Increment(), key="k", fingerprint="g")
-    assert await store.head() == 2
-
-
-async def test_a_repeat_is_not_refused_by_a_decider_that_would_refuse_today(
-    executors: Two, store: EventStore
-) -> None:
-    here, elsewhere = executors
-    first = await run(here, Increment(2), key="k")
-    closing = await run(here, Close(), key="c")
-    for executor in (here, elsewhere):
-        assert await run(executor, Increment(2), key="k") == msgspec.structs.replace(
-            first, repeated=True
-        )
-        assert await run(executor, Close(), key="c") == msgspec.structs.replace(
-            closing, repeated=True
-        )
-    assert await store.head() == 3
-
-
-async def test_a_repeat_is_not_refused_for_the_version_that_it_expected_then(
-    executors: Two, store: EventStore
-) -> None:
-    here, elsewhere = executors
-    await run(here, Increment())
-    first = await run(here, Increment(), key="k", expected_version=1)
-    await run(elsewhere, Increment())
-    for executor in (here, elsewhere):
-        repeat = await run(executor, Increment(), key="k", expected_version=1)
-        assert repeat == msgspec.structs.replace(first, repeated=True)
     assert await total(store) == 3
 
 
@@ -399,4 +325,4 @@ async def test_the_streams_kept_in_memory_are_bounded(
             await run(executor, Increment(), counter)
             assert len(executor._cache) <= 3
     assert [await total(store, counter) for counter in "abcde"] == [2] * 5
-    assert len(executor._locks) == 0
+    assert len(executor._turns) == 0

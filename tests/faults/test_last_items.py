@@ -25,8 +25,9 @@ SEED = 7
 ORDERS = rounds(few=40, full=1_000)
 ITEMS = rounds(few=4, full=100)
 PRICE = 1250
-BUYERS_AT_ONCE = 50
-KILL_EVERY_S = (2.0, 6.0) if FULL else (0.3, 1.5)
+BUYERS_AT_ONCE = rounds(few=20, full=50)
+KILL_EVERY_S = (2.0, 6.0) if FULL else (0.1, 0.4)
+MAX_KILLS = rounds(few=5, full=1_000)
 """Whoever is killed again and again is started again with pauses that grow."""
 VICTIMS = ("reactor", "reactor", "api-1", "api-2")
 WITHIN_S = rounds(few=60, full=300)
@@ -48,11 +49,13 @@ async def api(tidings_up: TidingsUp) -> AsyncIterator[Api]:
         yield client
 
 
-async def keep_killing(tidings_up: TidingsUp, chance: random.Random) -> None:
-    while True:
+async def keep_killing(tidings_up: TidingsUp, chance: random.Random, killed: Counter[str]) -> None:
+    for _ in range(MAX_KILLS):
         await asyncio.sleep(chance.uniform(*KILL_EVERY_S))
+        victim = chance.choice(VICTIMS)
         with suppress(KeyError, ProcessLookupError):  # it is being started again
-            os.kill(tidings_up.children()[chance.choice(VICTIMS)], signal.SIGKILL)
+            os.kill(tidings_up.children()[victim], signal.SIGKILL)
+            killed[victim] += 1
 
 
 class Shop:
@@ -118,9 +121,12 @@ async def test_so_many_get_the_last_items_as_there_are_and_the_others_their_mone
     await insist(api, "POST", "/v1/inventory/lamp/receive", received, Idempotency_Key="receipt")
     shop = Shop(api, chance)
 
-    killing = asyncio.create_task(keep_killing(tidings_up, chance))
+    killed = Counter[str]()
+    killing = asyncio.create_task(keep_killing(tidings_up, chance, killed))
     ended = await asyncio.gather(*(shop.buy(f"{number}") for number in range(ORDERS)))
     killing.cancel()
+    print("killed", killed)
+    assert killed
 
     statuses = Counter(each["order"]["status"] for each in ended)
     assert statuses == {"delivered": ITEMS, "cancelled": ORDERS - ITEMS}

@@ -1,6 +1,7 @@
 """The identities of a store keep the contract, and their values stand nowhere."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -84,7 +85,10 @@ async def test_a_visitor_who_was_erased_has_no_identity_that_could_be_linked(
             await identities.find_or_create("anonymous", anonymous_id)
 
 
-async def test_a_store_that_is_gone_is_said_to_be_unavailable(database: Database) -> None:
+async def test_a_store_that_is_gone_is_said_to_be_unavailable(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.eventstore.database.FETCH_FOR", timedelta(milliseconds=100))
     async with database.pool(max_size=1) as pool:
         identities = Identities(pool, SECRET)
     with pytest.raises(StoreUnavailable):

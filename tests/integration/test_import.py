@@ -25,6 +25,7 @@ from app.eventstore.postgres import opened_store
 from app.kernel.event import Metadata
 from app.modules.event_types.decider import EVENT_TYPE, DeclareEventType
 from app.modules.event_types.events import EventTypeDeclared
+from tests.integration.conftest import on_one_server
 
 DEADLINE_S = 60
 SECRET = "of the import's tests, and long enough"
@@ -88,6 +89,7 @@ def numbers(events: Events) -> Counter[str]:
     return Counter(event["data"]["number"] for event in events)
 
 
+@on_one_server
 def test_every_row_is_an_event_in_the_order_of_the_file_and_a_repeat_adds_nothing(
     database: Database, tmp_path: Path
 ) -> None:
@@ -108,6 +110,7 @@ def test_every_row_is_an_event_in_the_order_of_the_file_and_a_repeat_adds_nothin
     assert len(log_of(database)) == 3_456
 
 
+@on_one_server
 def test_a_file_that_has_grown_adds_what_is_new(database: Database, tmp_path: Path) -> None:
     file = tmp_path / "events.csv"
     file.write_bytes(csv_of(1_500))
@@ -117,6 +120,7 @@ def test_a_file_that_has_grown_adds_what_is_new(database: Database, tmp_path: Pa
     assert said.startswith("1,600 rows: 100 recorded, 1,500 recorded before, 0 rejected")
 
 
+@on_one_server
 def test_killed_in_the_middle_and_repeated_it_ends_right(
     database: Database, tmp_path: Path
 ) -> None:
@@ -138,6 +142,7 @@ def test_killed_in_the_middle_and_repeated_it_ends_right(
     assert numbers(log_of(database)) == Counter(str(n - (n % 3 == 2)) for n in range(8_000))
 
 
+@on_one_server
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_what_a_silent_pipe_has_said_is_recorded_and_it_can_be_asked_to_stop(
     database: Database, signum: signal.Signals
@@ -154,6 +159,7 @@ def test_what_a_silent_pipe_has_said_is_recorded_and_it_can_be_asked_to_stop(
     assert len(log_of(database)) == 2_500
 
 
+@on_one_server
 def test_bad_lines_are_told_of_by_number_and_stop_nothing(database: Database) -> None:
     lines = [
         '{"user":"ann","event":"Seen","at":1710325274,"n":1}',
@@ -176,6 +182,7 @@ def test_bad_lines_are_told_of_by_number_and_stop_nothing(database: Database) ->
     assert [event["data"] for event in log_of(database)] == [{"n": 1}, {"n": 2}]
 
 
+@on_one_server
 def test_with_ids_a_row_is_recorded_once_and_another_under_its_id_is_told_of(
     database: Database,
 ) -> None:
@@ -197,6 +204,7 @@ def test_with_ids_a_row_is_recorded_once_and_another_under_its_id_is_told_of(
     assert [event["data"]["size"] for event in log_of(database)] == [1, 2, 3, 4]
 
 
+@on_one_server
 def test_read_in_another_zone_rows_are_not_recorded_again(database: Database) -> None:
     status, _, _ = run(database, "-", *COLUMNS, "--timezone", "Europe/Berlin", stdin=csv_of(10))
     assert status == 0
@@ -207,6 +215,7 @@ def test_read_in_another_zone_rows_are_not_recorded_again(database: Database) ->
     assert len(log_of(database)) == 10
 
 
+@on_one_server
 def test_a_value_that_the_store_refuses_hurts_no_other_row(database: Database) -> None:
     digits = "1" + "0" * 307
     many = "," + ",".join(f'"n{number}":{digits}' for number in range(3))
@@ -249,6 +258,7 @@ def test_without_a_server_it_fails_in_one_line(tmp_path: Path) -> None:
     assert len(complaints.splitlines()) == 1
 
 
+@on_one_server
 def test_a_compressed_file_that_breaks_off_is_imported_as_far_as_it_goes(
     database: Database, tmp_path: Path
 ) -> None:
@@ -269,6 +279,7 @@ async def declared(database: Database, event_type: str, schema: object) -> None:
         await executor.execute(step, metadata=Metadata())
 
 
+@on_one_server
 def test_rows_that_do_not_fit_their_type_are_quarantined_once_and_in_order(
     database: Database, tmp_path: Path
 ) -> None:

@@ -21,7 +21,13 @@ pytestmark = [pytest.mark.anyio, on_one_server]
 
 def routes_of(framework: Litestar) -> list[Route]:
     return [
-        Route(str(method), route.path_format, permission.scope, permission.own is not None)
+        Route(
+            str(method),
+            route.path_format,
+            permission.scope,
+            permission.own is not None,
+            bool(handler.opt.get("signed")),
+        )
         for route in framework.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()

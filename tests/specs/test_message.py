@@ -206,7 +206,7 @@ def test_attempts_are_bounded(failure: FailureKind, is_begun: bool) -> None:
 
 
 def test_receipts_of_one_message_lead_to_the_same_in_any_order_and_however_often() -> None:
-    said = [
+    said: list[MessageCommand] = [
         NoteSent(1),
         messages.receipt(ReceiptStatus.DELIVERED),
         messages.receipt(ReceiptStatus.OPENED),

@@ -1,11 +1,12 @@
 """Which events the audit shows."""
 
 from app.catalogue import CATALOGUE
+from app.engagement.events import DecisionMade
 from app.reactions.events import ReactionRefused
 from app.reactions.registry import DECIDERS
 
 OF_THE_BUSINESS = {event.tag for decider in DECIDERS for event in decider.events}
-OF_THE_MACHINE = {ReactionRefused.tag}
+OF_THE_MACHINE = {ReactionRefused.tag, DecisionMade.tag}
 """What nobody does."""
 
 

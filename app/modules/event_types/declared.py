@@ -97,6 +97,11 @@ class EventTypes:
         known = self._known.get(event_type)
         return frozenset() if known is None else known.event_type.sensitive
 
+    def schema(self, event_type: str) -> Any:
+        """The JSON Schema of a type's data; None where none is declared."""
+        known = self._known.get(event_type)
+        return None if known is None else known.event_type.schema
+
     async def refresh(self) -> None:
         """Take in what was declared since the last look. Raises `StoreUnavailable`."""
         async with self._refreshing:

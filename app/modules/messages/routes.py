@@ -1,7 +1,10 @@
 """Messages over HTTP: requested by services, read by the customers that they are for."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
@@ -10,15 +13,22 @@ from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
 from app.eventstore.port import EventStore
+from app.http.fields import Word
+from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.messages.decider import MESSAGE, MarkRead, NoSuchMessage, RequestMessage
-from app.modules.messages.events import Priority
+from app.modules.messages.events import INBOX, Priority
 from app.security.commands import Commands, command
 
 MAX_KIND_CHARACTERS = 64
 MAX_TEXT_CHARACTERS = 4_000
 
+MAX_CHANNELS = 5
+MAX_PARAMETERS = 100
+
 _TAGS = ["Messages"]
+# In Python, $ alone would let a final line feed through.
+_NAME = rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_KIND_CHARACTERS - 1}}}$(?!\n)"
 
 
 class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,24 +38,50 @@ class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[
         str,
         Meta(
-            # In Python, $ alone would let a final line feed through.
-            pattern=rf"^[a-z0-9][a-z0-9_-]{{0,{MAX_KIND_CHARACTERS - 1}}}$(?!\n)",
+            pattern=_NAME,
             description="What it is about, in your words.",
             examples=["order-confirmed"],
         ),
     ]
     text: Annotated[
-        str,
+        Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARACTERS)] | None,
         Meta(
-            min_length=1,
-            max_length=MAX_TEXT_CHARACTERS,
-            description="The words, which are stored sealed.",
+            description="The words, which are stored sealed; or give a template.",
             examples=["Your order 42 is on its way."],
         ),
-    ]
+    ] = None
     priority: Annotated[Priority, Meta(description="How urgent it is.", examples=["normal"])] = (
         Priority.NORMAL
     )
+    template: Annotated[
+        Word | None, Meta(description="The template that has the words.", examples=[None])
+    ] = None
+    parameters: Annotated[
+        Mapping[str, Any],
+        Meta(max_length=MAX_PARAMETERS, description="What the template may name.", examples=[{}]),
+    ] = msgspec.field(default_factory=dict)
+    channels: Annotated[
+        tuple[Word, ...],
+        Meta(
+            min_length=1,
+            max_length=MAX_CHANNELS,
+            description="By which it is sent: by the first of them that works.",
+            examples=[["email", "inbox"]],
+        ),
+    ] = (INBOX,)
+    not_before: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When it is sent at the earliest.", examples=[None]),
+    ] = None
+
+    def check(self) -> None:
+        """Raise `InvalidInput` for what does not go together."""
+        if (self.text is None) == (self.template is None):
+            raise InvalidInput("give either a text or a template", field="text")
+        if self.parameters and self.template is None:
+            raise InvalidInput("only a template has parameters", field="parameters")
+        if len(set(self.channels)) < len(self.channels):
+            raise InvalidInput("each channel is named once", field="channels")
 
 
 def message_routes(commands: Commands, store: EventStore) -> list[HTTPRouteHandler]:
@@ -60,12 +96,22 @@ def message_routes(commands: Commands, store: EventStore) -> list[HTTPRouteHandl
     async def request_message(
         request: Request[Any, Any, Any], message_id: FromPath[str], data: JSONBody[MessageRequest]
     ) -> ASGIApp:
-        """It is shown in the customer's inbox. The id is yours, and stands for this one message:
-        what is requested under it again, whatever it says, is nothing to do.
+        """It is sent by the first of the channels that works: by default, shown in the customer's
+        inbox. The id is yours, and stands for this one message: what is requested under it again,
+        whatever it says, is nothing to do.
         """
         check_id(message_id, field="message_id")
         check_customer_id(data.customer_id)
-        told = RequestMessage(data.kind, data.text, data.priority)
+        data.check()
+        told = RequestMessage(
+            data.kind,
+            data.text,
+            data.priority,
+            data.template,
+            data.parameters,
+            data.channels,
+            data.not_before,
+        )
         return await commands.run(request, Step(MESSAGE, message_id, told, data.customer_id))
 
     @command(

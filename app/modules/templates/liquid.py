@@ -58,7 +58,7 @@ _LARGEST_INT = 2**63
 _FAILURES = (LiquidError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
 
-class CannotRender(InvalidInput):
+class RenderingFailed(InvalidInput):
     """The template cannot be rendered with these values."""
 
 
@@ -87,13 +87,13 @@ class Part:
         """What it has to be given, by full names: ``order_id``, ``profile.traits.name``."""
 
     def render(self, values: Mapping[str, Any]) -> str:
-        """Fill it. Raises `CannotRender`, which tells no value."""
+        """Fill it. Raises `RenderingFailed`, which tells no value."""
         try:
             return self._template.render(values)
         except RecursionError:
-            raise CannotRender("it is nested too deeply", field=self.field) from None
+            raise RenderingFailed("it is nested too deeply", field=self.field) from None
         except _FAILURES as error:
-            raise CannotRender(_where(error) + _failure(error), field=self.field) from None
+            raise RenderingFailed(_where(error) + _failure(error), field=self.field) from None
 
 
 class _Context(RenderContext):

@@ -16,10 +16,7 @@ MAX_TEXT_CHARACTERS = 20_000
 MAX_LANGUAGES = 50
 MAX_LANGUAGE_CHARACTERS = 30
 MAX_PARTS_IN_MEMORY = 500
-PROFILE_FIELDS = ("customer_id", "language", "traits")
-
-Profile = Mapping[str, Any]
-"""A customer as templates see it: ``customer_id`` and ``traits``, opened."""
+PROFILE_FIELDS = ("language", "traits")
 
 
 class Rendered(Struct, frozen=True):
@@ -52,14 +49,17 @@ def variables_of(template: TemplateSaved) -> list[str]:
 
 
 def render(
-    template: TemplateSaved, language: str | None, parameters: Mapping[str, Any], profile: Profile
+    template: TemplateSaved,
+    language: str | None,
+    parameters: Mapping[str, Any],
+    traits: Mapping[str, Any],
 ) -> Rendered:
     """What the template says in the language that is next to this one.
 
-    Raises `CannotRender`, which tells no value, only where in the template it happened.
+    Raises `RenderingFailed`, which tells no value, only where in the template it happened.
     """
     chosen = language_of(template, language)
-    values = {**parameters, "profile": {"traits": {}, **profile, "language": chosen}}
+    values = {**parameters, "profile": {"traits": traits, "language": chosen}}
     said = {
         name: _part(source, f"languages.{chosen}.{name}").render(values)
         for name, source in _sources(template.languages[chosen]).items()

@@ -31,6 +31,7 @@ from app.security.commands import MAX_COMMAND_BYTES, Commands
 _TAGS = ["Templates"]
 _PATH = "/v1/templates/{name:str}"
 _LAST_VERSION = 2**31 - 1
+_WORDS = {"en": {"subject": "Your order {{ order_id }}", "text": "It is on its way."}}
 
 # In Python, $ alone would let a final line feed through.
 Language = Annotated[
@@ -82,7 +83,12 @@ class NewTemplate(Struct, frozen=True, forbid_unknown_fields=True):
 
     languages: Annotated[
         Mapping[Language, WordingInput],
-        Meta(min_length=1, max_length=MAX_LANGUAGES, description="The words, by language."),
+        Meta(
+            min_length=1,
+            max_length=MAX_LANGUAGES,
+            description="The words, by language.",
+            examples=[_WORDS],
+        ),
     ]
     default_language: Annotated[
         Language, Meta(description="One of them: for customers whose language is none of them.")
@@ -94,7 +100,7 @@ class TemplateVersion(Struct, frozen=True):
 
     name: Annotated[str, Meta(examples=["order-shipped"])]
     version: Annotated[int, Meta(examples=[1])]
-    languages: Mapping[str, Wording]
+    languages: Annotated[Mapping[str, Wording], Meta(examples=[_WORDS])]
     default_language: Annotated[str, Meta(examples=["en"])]
     variables: Annotated[
         Sequence[str], Meta(examples=[["order_id", "profile.traits.name"]], description="In use.")
@@ -111,7 +117,6 @@ class Preview(Struct, frozen=True, forbid_unknown_fields=True):
     traits: Annotated[
         Mapping[str, Any], Meta(description="Of the customer.", examples=[{"name": "Ann"}])
     ] = {}
-    customer_id: Annotated[str, Meta(max_length=200, examples=["ann"])] = "somebody"
     language: Annotated[
         Language | None, Meta(description="Else the trait `language`, if that is one.")
     ] = None
@@ -174,8 +179,7 @@ def template_routes(commands: Commands, templates: Templates) -> list[HTTPRouteH
         """What it would say to such a customer. Nothing is sent, and nothing is recorded."""
         trait = data.traits.get("language")
         language = data.language or (trait if isinstance(trait, str) else None)
-        profile = {"customer_id": data.customer_id, "traits": data.traits}
-        return await templates.render(name, data.version, language, data.parameters, profile)
+        return await templates.render(name, data.version, language, data.parameters, data.traits)
 
     return [save_template, read_template, preview_template]
 

@@ -12,7 +12,7 @@ from app.kernel.event import RecordedEvent
 from app.kernel.ids import stream_name
 from app.modules.templates.decider import TEMPLATE
 from app.modules.templates.events import TemplateSaved
-from app.modules.templates.rendering import Profile, Rendered, render
+from app.modules.templates.rendering import Rendered, render
 
 MAX_TEMPLATES_IN_MEMORY = 200
 PAGE_EVENTS = 100
@@ -52,14 +52,14 @@ class Templates:
         version: int | None,
         language: str | None,
         parameters: Mapping[str, Any],
-        profile: Profile,
+        traits: Mapping[str, Any],
     ) -> Rendered:
         """What a template says to a customer; nobody else waits for it.
 
-        Raises `NoSuchTemplate`, `CannotRender` and `StoreUnavailable`.
+        Raises `NoSuchTemplate`, `RenderingFailed` and `StoreUnavailable`.
         """
         _, template = await self.read(name, version)
-        return await asyncio.to_thread(render, template, language, parameters, profile)
+        return await asyncio.to_thread(render, template, language, parameters, traits)
 
     async def _read_newest(self, name: str) -> tuple[int, TemplateSaved] | None:
         stream = stream_name(TEMPLATE.category, name)

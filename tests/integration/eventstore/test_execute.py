@@ -9,6 +9,7 @@ from app.eventstore.database import Database
 from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from tests.contracts.executor import *  # noqa: F403 - the suite
+from tests.contracts.idempotency import *  # noqa: F403 - the suite
 from tests.controls.counters import codec
 
 pytestmark = pytest.mark.anyio

@@ -79,6 +79,24 @@ def fold_inbox(log: Iterable[RecordedEvent]) -> dict[tuple[Any, ...], tuple[Any,
     return inbox
 
 
+def fold_customer_offers(
+    log: Iterable[RecordedEvent],
+) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Position, offer, what became of it and when, by customer and offer."""
+    offers: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for event in log:
+        key = (event.customer_id, event.stream.removeprefix("offer-"))
+        if event.type == "offer.issued":
+            if key in offers:
+                continue
+            name = msgspec.json.decode(event.data)["offer"]
+            offers[key] = (event.position, name, "issued", None)
+        elif event.type.startswith("offer.") and key in offers and offers[key][-1] is None:
+            status = event.type.removeprefix("offer.")
+            offers[key] = (*offers[key][:2], status, event.occurred_at)
+    return offers
+
+
 def fold_offers(log: Iterable[RecordedEvent]) -> dict[tuple[str, str], int]:
     """The position of each open offer, by driver and ride."""
     offers: dict[tuple[str, str], int] = {}

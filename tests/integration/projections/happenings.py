@@ -14,6 +14,7 @@ from app.modules.customers.events import (
     IdentityUnlinked,
 )
 from app.modules.messages.events import MessageRead, MessageRequested
+from app.modules.offers.events import OfferExpired, OfferIssued, OfferRedeemed, OfferWithdrawn
 from app.modules.operations.events import ReshardRequested, RetryRequested
 from app.modules.rides.events import Failure, OfferDeclined, OfferFailed, RideClaimed, RideOffered
 from tests.integration.projections.stage import (
@@ -68,6 +69,22 @@ of_messages: st.SearchStrategy[Happening] = st.builds(
 requests: st.SearchStrategy[Happening] = st.builds(
     of_message, st.just("m0"), st.just(MessageRequested("news", "Hello"))
 )
+# Over twice, before they were issued, issued to two customers: as with messages.
+codes: st.SearchStrategy[Happening] = st.builds(
+    lambda offer_id, event, customer_id: of(f"offer-{offer_id}", event, customer_id=customer_id),
+    st.sampled_from(["o1", "o2"]),
+    st.sampled_from(
+        [
+            OfferIssued("ann", "half", "CODE", NOON),
+            OfferIssued("ann", "all", "CODE", NOON),
+            OfferRedeemed("half"),
+            OfferWithdrawn("half"),
+            OfferExpired("half"),
+        ]
+    ),
+    customer_ids,
+)
+first_code = st.just(of("offer-o0", OfferIssued("ann", "half", "CODE", NOON), customer_id="ann"))
 acts: st.SearchStrategy[Happening] = st.builds(
     act,
     st.builds(RetryRequested, st.sampled_from(["timeline", "visits"]), st.none() | customer_ids)
@@ -106,6 +123,7 @@ happening: st.SearchStrategy[Happening] = st.one_of(
     st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
     sent_events,
     of_messages,
+    codes,
     acts,
     rides_events,
     cases_events,
@@ -116,6 +134,7 @@ histories = st.builds(
     sent_events,
     acts,
     requests,
+    first_code,
     others=st.lists(happening, min_size=30, max_size=60),
     offer=offers,
     case=opened,

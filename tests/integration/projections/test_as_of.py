@@ -33,6 +33,7 @@ from projections.registry import PROJECTIONS
 from projections.timeline import TIMELINE
 from projections.timeline.queries import TimelineEntry, TimelineFilter, Timelines
 from projections.timeline.tables import TimelineTables
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.happenings import batch_sizes, histories
 from tests.integration.projections.poison import PICKY, park
 from tests.integration.projections.stage import (
@@ -121,6 +122,7 @@ def in_parts(history: Sequence[Happening], size: int) -> list[Sequence[Happening
     return [history[start : start + size] for start in range(0, len(history), size)]
 
 
+@on_one_server
 @settings(bounded, max_examples=3)  # each answers hundreds of queries
 @given(history=histories, size=st.integers(8, 15), max_batch_events=batch_sizes)
 def test_the_past_is_what_was_answered_when_it_was_the_present(

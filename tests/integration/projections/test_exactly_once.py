@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from app.catalogue import CATALOGUE
-from app.eventstore import batch
 from app.eventstore.batch import Checkpoint, Claim
 from app.eventstore.wakeups import Wakeups
 from projections.audit import AUDIT
@@ -114,7 +113,7 @@ async def test_a_projector_goes_on_where_another_that_has_the_checkpoint_dies(st
 
 
 async def test_whoever_is_cut_off_without_a_word_holds_a_checkpoint_for_half_a_minute_at_most(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage,
 ) -> None:
     async with await stage.log.connect() as connection:
         rows = await (
@@ -122,13 +121,13 @@ async def test_whoever_is_cut_off_without_a_word_holds_a_checkpoint_for_half_a_m
         ).fetchall()
     assert rows == [("30s",)]
 
-    monkeypatch.setattr(batch, "IDLE_IN_TRANSACTION_TIMEOUT", timedelta(milliseconds=100))
     await stage.make_first()
     await record_visits(stage, 3)
     silent = await stage.log.connect()
     await silent.execute("BEGIN")
     claim = Claim(Checkpoint("timeline_g1"), CATALOGUE, max_batch_events=10)
     assert await (await claim.take(silent)).fetchone()
+    await silent.execute("SET idle_in_transaction_session_timeout = '100ms'")
     # Whose checkpoint becomes free is told nobody: it is found at the next poll.
     async with (
         Wakeups(stage.database, timedelta(milliseconds=50)) as wakeups,

@@ -15,6 +15,7 @@ from app.kernel.event import RecordedEvent
 from projections.activity_counts import ACTIVITY_COUNTS
 from projections.audit import AUDIT
 from projections.cases import CASES
+from projections.customer_offers import CUSTOMER_OFFERS
 from projections.customers import CUSTOMERS
 from projections.generations import kept_up_to_date
 from projections.inbox import INBOX
@@ -25,11 +26,13 @@ from projections.registry import PROJECTIONS
 from projections.sharding import reshard
 from projections.timeline import TIMELINE
 from projections.visits import VISITS
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.folds import (
     CustomersFold,
     fold_activity_counts,
     fold_audit,
     fold_cases,
+    fold_customer_offers,
     fold_inbox,
     fold_offers,
     fold_timeline,
@@ -76,11 +79,13 @@ def test_a_read_model_is_the_fold_of_the_log(
         assert await inbox(stage) == fold_inbox(log)
         assert await offers(stage) == fold_offers(log)
         assert await cases(stage) == fold_cases(log)
+        assert await customer_offers(stage) == fold_customer_offers(log)
         assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
 
 
+@on_one_server
 @bounded
 @given(history=histories, max_batch_events=batch_sizes, counts=st.tuples(shards, shards, shards))
 def test_a_rebuilt_read_model_equals_the_live_one_row_for_row(
@@ -156,6 +161,14 @@ async def inbox(stage: Stage) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     return {row[:2]: row[2:] for row in rows}
 
 
+async def customer_offers(stage: Stage) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    rows = await stage.fetch(
+        "SELECT customer_id, offer_id, position, data ->> 'offer', status, ended_at"
+        " FROM customer_offers_g1"
+    )
+    return {row[:2]: row[2:] for row in rows}
+
+
 async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
     fold = CustomersFold(log)
     profiles = await stage.fetch(
@@ -184,5 +197,6 @@ def test_the_projections_are_those_that_are_tested_here() -> None:
         INBOX,
         OFFERS,
         CASES,
+        CUSTOMER_OFFERS,
         AUDIT,
     )

@@ -6,7 +6,12 @@ import pytest
 
 from app.kernel.cipher import as_stored
 from app.modules.customers.events import CustomerErased
-from app.modules.messages.events import MessageRead, MessageRequested, Priority
+from app.modules.messages.events import (
+    MessageRead,
+    MessageRequested,
+    MessageSending,
+    Priority,
+)
 from projections.inbox import INBOX
 from projections.inbox.queries import Inboxes, InboxMessage, InboxPage
 from projections.inbox.routes import inbox_routes
@@ -66,11 +71,32 @@ async def test_a_message_stands_there_as_it_was_requested(stage: Stage, inboxes:
         position=2,
         kind="news",
         text="Words of order:42",
+        subject=None,
         priority=Priority.LOW,
         requested_at=NOON + timedelta(minutes=1),
         read_at=None,
     )
     assert await page(inboxes) == InboxPage([expected], None, unread=1, stale=False)
+
+
+async def test_what_is_sent_to_the_inbox_later_is_there_once_it_is_and_not_before(
+    stage: Stage, inboxes: Inboxes
+) -> None:
+    await apply(
+        stage,
+        of_message("later", MessageRequested("news", "Hello", not_before=NOON), customer_id="ann"),
+        of_message("other", MessageRequested("news", template="welcome"), customer_id="ann"),
+        of_message(
+            "mail", MessageRequested("news", "Hello", channels=("email",)), customer_id="ann"
+        ),
+        of_message("mail", MessageSending("email", 1, "news", "Hello"), customer_id="ann"),
+    )
+    assert ids(await page(inboxes)) == []
+    words = MessageSending("inbox", 1, "news", "Welcome", "Hello", Priority.HIGH)
+    await apply(stage, *[of_message("other", words, customer_id="ann")] * 2)
+    [message] = (await page(inboxes)).items
+    assert (message.message_id, message.text, message.subject) == ("other", "Welcome", "Hello")
+    assert (message.kind, message.priority) == ("news", Priority.HIGH)
 
 
 async def test_the_newest_stands_first_by_when_it_was_recorded(

@@ -10,6 +10,7 @@ import pytest
 from app.modules.customers.events import CustomerRegistered
 from projections.visits import VISITS
 from projections.visits.queries import Visit, Visits
+from tests.integration.conftest import on_one_server
 from tests.integration.projections.folds import fold_visits
 from tests.integration.projections.stage import NOON, Happening, Stage, of_customer, sent
 
@@ -98,6 +99,7 @@ async def test_only_what_services_sent_is_of_a_visit(stage: Stage, visits: Visit
         assert await spans(visits, sender) == [("Product Added", "Product Added", 1)]
 
 
+@on_one_server
 async def test_visits_are_the_same_in_whatever_batches_their_events_come(
     stage: Stage, visits: Visits
 ) -> None:

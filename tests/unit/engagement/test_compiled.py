@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from app.catalogue import CATALOGUE
-from app.engagement.callable_commands import CallableCommand
+from app.engagement.commands import CALLABLE
 from app.engagement.compiled import Fault, InvalidRule, check_rule, compile_rule
 from app.engagement.events import RuleSaved
 from app.engagement.facts import Facts
@@ -14,7 +14,6 @@ from app.engagement.rule import MAX_BRANCH_DEPTH, MAX_STEPS, Rule
 from app.engagement.shapes import EventShapes, Field, Kind
 from app.engagement.state import Profile, SeenEvent
 from app.kernel.sensitive import SensitiveFields
-from app.modules.support.decider import QUESTION, AnswerQuestion
 
 SCHEMAS = {
     "Order Placed": {
@@ -34,7 +33,6 @@ SCHEMAS = {
     "Anything": True,
 }
 KNOWN = EventShapes(CATALOGUE, SensitiveFields(), SCHEMAS.get)
-COMMANDS = {"questions/answer": CallableCommand(QUESTION, AnswerQuestion, {"is_automatic": True})}
 CHANNELS = {"inbox", "email"}
 SEND = {"do": "send", "kind": "news", "text": "Hello"}
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -47,7 +45,7 @@ def rule_of(*steps: Any, trigger: Any = None, **more: Any) -> Rule:
 
 def faults_of(rule: Rule) -> list[Fault]:
     with pytest.raises(InvalidRule) as raised:
-        check_rule(rule, KNOWN, COMMANDS, CHANNELS)
+        check_rule(rule, KNOWN, CALLABLE, CHANNELS)
     return raised.value.faults
 
 
@@ -95,7 +93,7 @@ def test_a_rule_is_compiled_from_what_was_recorded_of_it() -> None:
             "within": "1h",
         },
     )
-    saved = RuleSaved(1, rule, check_rule(rule, KNOWN, COMMANDS, CHANNELS))
+    saved = RuleSaved(1, rule, check_rule(rule, KNOWN, CALLABLE, CHANNELS))
     again = msgspec.json.decode(msgspec.json.encode(saved), type=RuleSaved)
     assert again == saved
     assert set(saved.shapes) == {"Order Placed"}
@@ -113,7 +111,7 @@ def test_a_rule_is_compiled_from_what_was_recorded_of_it() -> None:
 
 def test_types_are_those_of_the_time_of_saving() -> None:
     rule = rule_of(trigger={"event": "Order Placed", "where": "event.data.amount / 2.0 == 3.5"})
-    compiled = compile_rule(rule, check_rule(rule, KNOWN, COMMANDS, CHANNELS))
+    compiled = compile_rule(rule, check_rule(rule, KNOWN, CALLABLE, CHANNELS))
     event = SeenEvent(1, UUID(int=1), "Order Placed", "anna", {"amount": 7}, AT, AT)
     assert compiled.expressions["trigger.where"].evaluate(Facts(Profile("anna"), event)) is True
 
@@ -146,16 +144,16 @@ def test_types_are_those_of_the_time_of_saving() -> None:
         ),
         ({"do": "command", "command": "a/b", "id": "'1'"}, "steps[0].command", "cannot call 'a/b'"),
         (
-            {"do": "command", "command": "questions/answer", "id": "'1'"},
-            "steps[0].fields.text",
+            {"do": "command", "command": "cards/freeze", "id": "'1'"},
+            "steps[0].fields.reason",
             "it is missing",
         ),
         (
             {
                 "do": "command",
-                "command": "questions/answer",
+                "command": "cards/freeze",
                 "id": "1",
-                "fields": {"text": "'Hello'"},
+                "fields": {"reason": "'Hello'"},
             },
             "steps[0].id",
             "to be of type string, and is int",
@@ -163,12 +161,12 @@ def test_types_are_those_of_the_time_of_saving() -> None:
         (
             {
                 "do": "command",
-                "command": "questions/answer",
+                "command": "cards/freeze",
                 "id": "'1'",
-                "fields": {"text": "'Hello'", "is_automatic": "false"},
+                "fields": {"reason": "'Hello'", "is_automatic": "false"},
             },
             "steps[0].fields.is_automatic",
-            "takes text",
+            "takes reason",
         ),
         (
             {"do": "branch", "condition": "trigger.data.amount", "then": []},
@@ -187,7 +185,7 @@ def test_an_offer_is_known_where_it_was_issued_for_sure() -> None:
     offer = {"do": "offer", "offer": "ten", "expires_in": "2d"}
     send = {**SEND, "parameters": {"code": "offer.code"}}
     both = {"do": "branch", "condition": "true", "then": [offer, send], "otherwise": [offer]}
-    check_rule(rule_of(both, {**send, "id": "again"}), KNOWN, COMMANDS, CHANNELS)
+    check_rule(rule_of(both, {**send, "id": "again"}), KNOWN, CALLABLE, CHANNELS)
     one = {"do": "branch", "condition": "true", "then": [offer]}
     assert the_fault_of(one, send)[0] == "steps[1].parameters.code"
 
@@ -232,9 +230,9 @@ def test_steps_and_branches_are_bounded() -> None:
     step: Any = {"do": "end"}
     for _ in range(MAX_BRANCH_DEPTH):
         step = {"do": "branch", "condition": "true", "then": [step]}
-    check_rule(rule_of(step), KNOWN, COMMANDS, CHANNELS)
+    check_rule(rule_of(step), KNOWN, CALLABLE, CHANNELS)
     deeper = {"do": "branch", "condition": "true", "then": [step]}
     assert "deep" in the_fault_of(deeper)[1]
     wide = {"do": "branch", "condition": "true", "then": [{"do": "end"}] * (MAX_STEPS - 1)}
-    check_rule(rule_of(wide), KNOWN, COMMANDS, CHANNELS)
+    check_rule(rule_of(wide), KNOWN, CALLABLE, CHANNELS)
     assert the_fault_of(wide, {"do": "end"})[1] == f"a rule has at most {MAX_STEPS} steps"

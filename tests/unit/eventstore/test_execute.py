@@ -6,6 +6,7 @@ from app.eventstore.execute import Executor
 from app.eventstore.memory import InMemoryEventStore
 from app.eventstore.port import EventStore
 from tests.contracts.executor import *  # noqa: F403 - the suite
+from tests.contracts.idempotency import *  # noqa: F403 - the suite
 from tests.controls.counters import codec
 
 pytestmark = pytest.mark.anyio

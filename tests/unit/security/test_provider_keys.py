@@ -82,7 +82,7 @@ async def test_keys_are_kept_for_a_while_when_the_provider_fails(
 ) -> None:
     token = stage.provider.token()
     await stage.admit(token)
-    stage.provider.answers_with = web.Response(status=500)
+    stage.provider.answers_with = lambda: web.Response(status=500)
     await stage.admit(token)
     stage.provider.rotate("second")
     with pytest.raises(ProviderUnavailable):
@@ -111,7 +111,7 @@ async def test_keys_are_kept_for_a_while_when_the_provider_fails(
 async def test_a_provider_that_answers_something_else_is_unavailable(
     stage: Stage, answer: Callable[[str], web.Response]
 ) -> None:
-    stage.provider.answers_with = answer(stage.provider.url)
+    stage.provider.answers_with = lambda: answer(stage.provider.url)
     token = stage.provider.token()
     with capture_logs() as logs, pytest.raises(ProviderUnavailable):
         await stage.admit(token)

@@ -1,0 +1,46 @@
+"""Rules, for commands that write and show them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from app.bootstrap.sealing import sensitive_fields_of
+from app.bootstrap.store import command_store
+from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.engagement.commands import CALLABLE
+from app.engagement.decider import RULE, RuleCommand
+from app.engagement.rule import Rule
+from app.engagement.rules import Rules
+from app.engagement.shapes import EventShapes
+from app.eventstore.database import Database
+from app.eventstore.execute import Executed, Executor, Step
+from app.kernel.event import Metadata
+from app.modules.event_types.declared import EventTypes
+from app.settings import Settings
+
+
+class OpenedRules(NamedTuple):
+    """The rules of a store, and what commands to them run on."""
+
+    rules: Rules
+    executor: Executor
+
+    async def save(self, name: str, rule: Rule, metadata: Metadata) -> int:
+        """Save it and answer which version it is. Raises what `Rules.saving` raises."""
+        executed = await self.command(name, await self.rules.saving(name, rule), metadata)
+        return await self.rules.version_saved(name, executed.version)
+
+    async def command(self, name: str, command: RuleCommand, metadata: Metadata) -> Executed:
+        """Run a command to a rule. Raises what `Executor.execute` raises."""
+        return await self.executor.execute(Step(RULE, name, command), metadata=metadata)
+
+
+@asynccontextmanager
+async def opened_rules(settings: Settings, database: Database) -> AsyncIterator[OpenedRules]:
+    """The store's rules, for the time of the block."""
+    async with command_store(database, UPCASTERS) as store:
+        event_types = EventTypes(store, CODEC)
+        await event_types.refresh()
+        fields = sensitive_fields_of(settings, event_types)
+        shapes = EventShapes(CATALOGUE, fields, event_types.schema)
+        yield OpenedRules(Rules(store, CODEC, shapes, CALLABLE), Executor(store, CODEC))

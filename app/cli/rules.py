@@ -1,0 +1,166 @@
+"""``tidings rules list | show | save | go-live | pause | resume | retire``."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, BinaryIO, TypeVar
+
+import msgspec
+import rich_click as click
+import uvloop
+from rich.markup import escape
+from rich.table import Table
+
+from app.bootstrap.rules import OpenedRules, opened_rules
+from app.cli import console
+from app.cli.acting import acting
+from app.cli.options import STORE, settings_of, settings_options
+from app.engagement.compiled import InvalidRule
+from app.engagement.decider import GoLive, Pause, Resume, Retire, RuleCommand
+from app.engagement.events import OnChange
+from app.engagement.rule import Rule
+from app.engagement.rules import RuleDetails, RuleSummary
+from app.kernel.errors import InvalidInput
+from app.running import running_database
+
+T = TypeVar("T")
+
+MAX_FILE_BYTES = 64 * 1024
+
+_NAME = click.argument("name")
+
+
+@click.group
+def command() -> None:
+    """Write rules, and let them go live, pause and retire."""
+
+
+@command.command("list")
+@settings_options(*STORE)
+def list_(**options: Any) -> None:
+    """Show every rule: where it is in its life, and its versions."""
+    rules = _with_rules(options, lambda opened: opened.rules.all())
+    table = Table("name", "status", "newest", "live", "changed", box=None, header_style="bold")
+    for rule in rules:
+        changed = rule.changed_at.isoformat(sep=" ", timespec="minutes")[:16]
+        status = rule.status.value
+        table.add_row(rule.name, status, str(rule.newest_version), _live(rule), changed)
+    console.print(table if rules else "there are no rules")
+
+
+@command.command
+@_NAME
+@click.option("--version", type=click.IntRange(1), help="The version to show. Default: the newest.")
+@settings_options(*STORE)
+def show(name: str, version: int | None, **options: Any) -> None:
+    """Print what the rule NAME says, in JSON, as `save` takes it."""
+
+    async def read(opened: OpenedRules) -> RuleDetails:
+        return (await opened.rules.one(name, version))[0]
+
+    written = msgspec.json.encode(_with_rules(options, read).rule)
+    click.echo(msgspec.json.format(written, indent=2))
+
+
+@command.command
+@_NAME
+@click.argument("file", type=click.File("rb"))
+@settings_options(*STORE, "sensitive_fields")
+def save(name: str, file: BinaryIO, **options: Any) -> None:
+    """Save the rule of FILE (`-`: what is piped in), in JSON, as a new version of NAME.
+
+    It is a draft until it goes live. Nothing when the newest version says the same.
+    """
+    rule = _read(file)
+
+    async def saved(opened: OpenedRules) -> int:
+        return await opened.save(name, rule, acting())
+
+    try:
+        version = _with_rules(options, saved)
+    except InvalidRule as error:
+        raise InvalidInput(str(error)) from error
+    console.print(f"{escape(name)} is at version {version}.")
+
+
+@command.command("go-live")
+@_NAME
+@click.option("--version", type=click.IntRange(1), required=True, help="The version.")
+@click.option(
+    "--on-change",
+    type=click.Choice([one.value for one in OnChange]),
+    default=OnChange.DRAIN.value,
+    show_default=True,
+    help="Whether what runs on another version goes on, goes on with this one, or ends.",
+)
+@click.option(
+    "--share",
+    type=click.IntRange(1, 100),
+    default=100,
+    show_default=True,
+    help="Of the customers, in percent; others keep what is live.",
+)
+@settings_options(*STORE)
+def go_live(name: str, version: int, on_change: str, share: int, **options: Any) -> None:
+    """Let a version of the rule NAME begin for customers."""
+    _run(options, name, GoLive(version, OnChange(on_change), share))
+
+
+@command.command
+@_NAME
+@settings_options(*STORE)
+def pause(name: str, **options: Any) -> None:
+    """Let nothing begin by the rule NAME, and nothing that it began go on."""
+    _run(options, name, Pause())
+
+
+@command.command
+@_NAME
+@click.option(
+    "--fire-overdue", is_flag=True, help="Do what fell due meanwhile, instead of dropping it."
+)
+@settings_options(*STORE)
+def resume(name: str, *, fire_overdue: bool, **options: Any) -> None:
+    """Let the paused rule NAME go on."""
+    _run(options, name, Resume(fire_overdue))
+
+
+@command.command
+@_NAME
+@settings_options(*STORE)
+def retire(name: str, **options: Any) -> None:
+    """End the rule NAME for good, with all that it began."""
+    _run(options, name, Retire())
+
+
+def _run(options: dict[str, Any], name: str, command: RuleCommand) -> None:
+    async def run(opened: OpenedRules) -> RuleSummary:
+        await opened.command(name, command, acting())
+        return (await opened.rules.one(name))[0]
+
+    rule = _with_rules(options, run)
+    console.print(f"{escape(name)} is {rule.status.value}; live: {_live(rule)}.")
+
+
+def _live(rule: RuleSummary) -> str:
+    live = "none" if rule.live_version is None else str(rule.live_version)
+    return f"{live}, {rule.canary.version} for {rule.canary.share} %" if rule.canary else live
+
+
+def _read(file: BinaryIO) -> Rule:
+    written = file.read(MAX_FILE_BYTES + 1)
+    if len(written) > MAX_FILE_BYTES:
+        raise InvalidInput(f"a rule has at most {MAX_FILE_BYTES} bytes", field="FILE")
+    try:
+        return msgspec.json.decode(written, type=Rule)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(str(error), field="FILE") from error
+
+
+def _with_rules(options: dict[str, Any], work: Callable[[OpenedRules], Awaitable[T]]) -> T:
+    settings = settings_of(options)
+
+    async def run() -> T:
+        async with opened_rules(settings, database) as opened:
+            return await work(opened)
+
+    with running_database(settings, migrated=True) as database:
+        return uvloop.run(run())

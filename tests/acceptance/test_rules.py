@@ -1,0 +1,188 @@
+"""Rules over HTTP: saved, checked, live, paused, retired."""
+
+import json
+import subprocess
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.fixtures.api import Api
+from tests.fixtures.tidings_up import TidingsUp, tidings
+
+pytestmark = pytest.mark.anyio
+
+TRIGGER = {"event": "cart.checked_out", "where": "event.data.total > 1000"}
+RULE: dict[str, Any] = {
+    "trigger": TRIGGER,
+    "steps": [{"do": "send", "kind": "thanks", "text": "Thank you"}],
+}
+
+
+@pytest.fixture
+def path() -> str:
+    """Of a rule of the test's own."""
+    return f"/v1/rules/rule-{uuid4()}"
+
+
+async def test_a_rule_is_saved_goes_live_is_paused_and_retires(api: Api, path: str) -> None:
+    saved = await api.send("PUT", path, RULE)
+    assert (saved.status, saved.headers["etag"]) == (200, '"1"')
+    assert saved.json()["rule_version"] == 1
+    again = (await api.send("PUT", path, RULE)).json()
+    assert (again["events"], again["rule_version"]) == ([], 1)
+    other = {**RULE, "priority": "low"}
+    assert (await api.send("PUT", path, other)).json()["rule_version"] == 2
+
+    early = await api.post(f"{path}/pause", {})
+    assert (early.status, early.code) == (409, "rule-not-live")
+    await api.post(f"{path}/go-live", {"version": 1})
+    await api.post(f"{path}/go-live", {"version": 2, "share": 10})
+    read = await api.get(path)
+    assert read.headers["etag"] == '"4"'
+    told = read.json()
+    assert (told["status"], told["live_version"]) == ("live", 1)
+    assert told["canary"] == {"version": 2, "share": 10}
+    assert [one["version"] for one in told["versions"]] == [1, 2]
+    assert told["rule"]["priority"] == "low"
+    first = await api.read(f"{path}?version=1")
+    assert first["rule"]["priority"] == "normal"
+
+    stale = await api.send("PUT", path, RULE, If_Match='"1"')
+    assert (stale.status, stale.code) == (412, "wrong-expected-version")
+    await api.post(f"{path}/pause", {})
+    await api.post(f"{path}/resume", {"fire_overdue": True})
+    await api.post(f"{path}/retire", {})
+    over = await api.send("PUT", path, RULE)
+    assert (over.status, over.code) == (409, "rule-is-retired")
+    (listed,) = [
+        one for one in (await api.read("/v1/rules"))["items"] if path.endswith(one["name"])
+    ]
+    assert (listed["status"], listed["newest_version"]) == ("retired", 2)
+
+
+async def test_every_fault_is_answered_with_its_place(api: Api, path: str) -> None:
+    where = "event.data.total > 1000 &&\n event.data.sum > 1"
+    wrong = {
+        "trigger": {**TRIGGER, "where": where},
+        "steps": [{"do": "send", "kind": "thanks", "channels": ["fax"], "text": "Thank you"}],
+    }
+    answer = await api.send("PUT", path, wrong)
+    assert (answer.status, answer.code) == (400, "invalid-input")
+    channel, condition = answer.json()["errors"]
+    assert channel["field"] == "steps[0].channels[0]"
+    assert (condition["field"], condition["line"], condition["column"]) == ("trigger.where", 2, 12)
+    assert (await api.get(path)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"steps": []}, "steps"),
+        ({"steps": [{"do": "dance"}]}, "steps[0].do"),
+        ({"trigger": {"event": "x", "where": "y" * 2_001}}, "trigger.where"),
+        ({"holdout": 101}, "holdout"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+async def test_what_is_no_rule_is_refused(
+    api: Api, path: str, change: dict[str, Any], field: str
+) -> None:
+    answer = await api.send("PUT", path, {**RULE, **change})
+    assert (answer.status, answer.json()["field"]) == (400, field)
+
+
+async def test_a_rule_within_a_rule_without_end_is_refused(api: Api, path: str) -> None:
+    step: dict[str, Any] = {"do": "end"}
+    for _ in range(60):
+        step = {"do": "branch", "condition": "true", "then": [step]}
+    assert (await api.send("PUT", path, {**RULE, "steps": [step]})).status == 400
+
+
+@pytest.mark.parametrize("name", ["Upper", "a" * 65, "-a", "a%20b"])
+async def test_a_name_is_checked(api: Api, name: str) -> None:
+    answer = await api.send("PUT", f"/v1/rules/{name}", RULE)
+    assert (answer.status, answer.json()["field"]) == (400, "name")
+
+
+async def test_a_version_that_there_is_not_is_refused(api: Api, path: str) -> None:
+    assert (await api.post(f"{path}/go-live", {"version": 1})).status == 404
+    await api.send("PUT", path, RULE)
+    answer = await api.post(f"{path}/go-live", {"version": 2})
+    assert (answer.status, answer.code) == (409, "no-such-rule-version")
+
+
+async def test_settings_are_changed_and_read(api: Api) -> None:
+    changed = {
+        "time_zone": "Europe/Berlin",
+        "quiet_hours": {"begin": "21:00", "end": "08:00"},
+        "caps": [{"at_most": 3, "within": "1d", "channel": None}],
+    }
+    assert (await api.send("PUT", "/v1/engagement/settings", changed)).status == 200
+    assert await api.read("/v1/engagement/settings") == changed
+    await api.send("PUT", "/v1/engagement/settings", {})
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+        ({"time_zone": "../etc/passwd"}, "time_zone"),
+        ({"quiet_hours": {"begin": "21:00", "end": "21:00"}}, "quiet_hours.end"),
+        ({"caps": [{"at_most": 3, "within": "9999999w"}]}, "caps[0].within"),
+        ({"caps": [{"at_most": 3, "within": "1d", "channel": "fax"}]}, "caps[0].channel"),
+    ],
+)
+async def test_settings_are_checked(api: Api, change: dict[str, Any], field: str) -> None:
+    answer = await api.send("PUT", "/v1/engagement/settings", change)
+    assert (answer.status, answer.json()["field"]) == (400, field)
+
+
+def run(up: TidingsUp, *arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        tidings("rules", *arguments),
+        env=up.environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_rules_are_written_in_the_terminal(tidings_up: TidingsUp) -> None:
+    name = f"rule-{uuid4()}"
+    assert "is at version 1." in run(tidings_up, "save", name, "-", given=json.dumps(RULE)).stdout
+    shown = run(tidings_up, "show", name).stdout
+    assert json.loads(shown)["trigger"]["where"] == TRIGGER["where"]
+    assert "is at version 1." in run(tidings_up, "save", name, "-", given=shown).stdout
+    live = run(tidings_up, "go-live", name, "--version", "1", "--share", "10")
+    assert "is live; live: none, 1 for 10 %." in live.stdout
+    assert "is paused" in run(tidings_up, "pause", name).stdout
+    assert "is live" in run(tidings_up, "resume", name, "--fire-overdue").stdout
+    assert "is retired" in run(tidings_up, "retire", name).stdout
+    (line,) = [one for one in run(tidings_up, "list").stdout.splitlines() if name in one]
+    assert "retired" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "status", "said"),
+    [
+        (("save", "wrong", "-"), "[" * 100_000, 2, "at most 65536 bytes"),
+        (("save", "wrong", "-"), "[" * 60_000, 2, "FILE"),
+        (
+            ("save", "wrong", "-"),
+            json.dumps({**RULE, "trigger": {**TRIGGER, "where": "event.data.sum > 1"}}),
+            2,
+            "trigger.where (line 1, column 11): there is no event.data.sum",
+        ),
+        (("pause", "nothing"), "", 1, "no such rule"),
+    ],
+)
+def test_a_mistake_is_said_in_one_line(
+    tidings_up: TidingsUp, arguments: tuple[str, ...], given: str, status: int, said: str
+) -> None:
+    done = run(tidings_up, *arguments, given=given)
+    assert done.returncode == status
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr

@@ -1,0 +1,106 @@
+"""Couriers are killed at named points: what is sent is sent once, or said to be unknown."""
+
+import asyncio
+import random
+from collections import Counter
+from itertools import count
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from app.eventstore.database import Database
+from tests.faults.mortal_courier import NEVER, POINTS
+from tests.faults.processes import Processes, Running, processes
+from tests.faults.scale import on_one_server, rounds
+from tests.fixtures.hooks import Receiver, receiver
+from tests.fixtures.mail import Mailbox, mail_server
+from tests.integration.delivery.office import Office, office_on
+
+pytestmark = [pytest.mark.anyio, pytest.mark.faults, on_one_server]
+
+KILLS = rounds(few=7, full=200)
+SEED = 7
+MOST_BEFORE_A_KILL = 6
+PAUSE_S = 0.01
+LONGEST_LIFE_S = 5
+DEADLINE_S = 60
+
+
+async def keep_busy(office: Office, until: asyncio.Event) -> list[str]:
+    """Messages are requested by one channel and the other; their ids."""
+    await office.register("ann", email="ann@example.com")
+    ids: list[str] = []
+    for number in count():
+        if until.is_set():
+            return ids
+        channel = ("email", "webhook")[number % 2]
+        ids.append(f"{channel}-{number}")
+        await office.request(ids[-1], channel)
+        await asyncio.sleep(PAUSE_S)
+    raise AssertionError
+
+
+async def kill_again_and_again(started: Processes, *where: str) -> None:
+    """Couriers that end at each of the points in turn; another stands by all the time."""
+    chance = random.Random(SEED)
+
+    def mortal(number: int) -> Running:
+        times, point = chance.randint(1, MOST_BEFORE_A_KILL), POINTS[number % len(POINTS)]
+        return started.start("mortal_courier", f"courier-{number}", point, str(times), *where)
+
+    living = [mortal(0), mortal(1)]
+    killed, killed_at = 0, monotonic()
+    while killed < KILLS:
+        await asyncio.sleep(PAUSE_S)
+        if monotonic() - killed_at > LONGEST_LIFE_S:
+            chance.choice(living).process.kill()
+        for place, running in enumerate(living):
+            if running.process.poll() is not None:
+                assert running.process.returncode == -9, running.errors.read_text()
+                killed, killed_at = killed + 1, monotonic()
+                living[place] = mortal(killed + 1)
+
+
+async def test_each_message_is_taken_once_or_unknown_and_never_under_two_ids(
+    database: Database, tmp_path: Path
+) -> None:
+    async with office_on(database) as office, mail_server() as box, receiver() as hook:
+        where = (str(box.port), hook.url)
+        enough = asyncio.Event()
+        busy = asyncio.create_task(keep_busy(office, enough))
+        with processes(database, tmp_path) as started:
+            await kill_again_and_again(started, *where)
+            enough.set()
+            ids = await busy
+            started.start("mortal_courier", "survivor", NEVER, "1", *where)
+            await until_quiet(office, ids)
+        await check(office, ids, box, hook)
+
+
+async def until_quiet(office: Office, ids: list[str]) -> None:
+    """Wait until nothing waits or is being sent."""
+    async with asyncio.timeout(DEADLINE_S):
+        for message_id in ids:
+            while await office.state(message_id) in {"waiting", "sending"}:
+                await asyncio.sleep(0.05)
+        while set((await office.kept()).values()) - {"unknown"}:
+            await asyncio.sleep(0.05)
+
+
+async def check(office: Office, ids: list[str], box: Mailbox, hook: Receiver) -> None:
+    states = {message_id: await office.state(message_id) for message_id in ids}
+    assert set(states.values()) <= {"sent", "unknown"}
+    unknown = {message_id for message_id, state in states.items() if state == "unknown"}
+    assert await office.kept() == dict.fromkeys(unknown, "unknown")
+    assert all(message_id.startswith("email-") for message_id in unknown)
+
+    mails = Counter(mail["X-Tidings-Message-Id"] for mail in box.mails)
+    assert set(mails.values()) == {1}, "nothing is sent again blindly"
+    by_mail = {message_id for message_id in ids if message_id.startswith("email-")}
+    assert by_mail - unknown <= mails.keys() <= by_mail
+
+    hooks = {(webhook_id, data["data"]["message_id"]) for webhook_id, data in hook.got}
+    by_hook = [message_id for message_id in ids if message_id.startswith("webhook-")]
+    assert sorted(message_id for _, message_id in hooks) == sorted(by_hook)
+    assert len({webhook_id for webhook_id, _ in hooks}) == len(by_hook)
