@@ -21,6 +21,7 @@ from app.engagement.rule import Rule
 from app.engagement.rules import RuleDetails, RuleSummary
 from app.kernel.errors import InvalidInput, NotFound
 from app.running import running_database
+from app.simulation.rules import RuleSet
 
 T = TypeVar("T")
 
@@ -147,6 +148,14 @@ def resume(name: str, *, fire_overdue: bool, **options: Any) -> None:
 def retire(name: str, **options: Any) -> None:
     """End the rule NAME for good, with all that it began."""
     _run(options, name, Retire())
+
+
+def ready_made_rules() -> RuleSet:
+    """All that there are, for a simulation."""
+    return RuleSet(
+        {name: ready_made.rule(name) for name in ready_made.names()},
+        {name: ready_made.template(name) for name in ready_made.template_names()},
+    )
 
 
 def _ready_made(name: str) -> str:
