@@ -57,7 +57,7 @@ class Mortal:
 
 
 async def main(database: Database, mortal: Mortal) -> None:
-    engine.commit = mortal.commit  # type: ignore[attr-defined,assignment] # of this process
+    engine.commit = mortal.commit  # type: ignore[attr-defined] # of this process
     async with (
         opened_store(database, poll_interval=POLL) as store,
         Wakeups(database, POLL) as wakeups,
