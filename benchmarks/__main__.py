@@ -19,6 +19,7 @@ from rich.console import Console
 from app.embedded import EmbeddedPostgres
 from benchmarks import (
     deciders,
+    engagement,
     function,
     gateway,
     growth,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "lag": lag.measure,
     "reactions": reactions.measure,
     "deciders": deciders.measure,
+    "engagement": engagement.measure,
     "growth": growth.measure,
 }
 
@@ -82,6 +84,8 @@ def main(
     reactions    from an event to what follows from it, while 500 events
                  come a second; timers; a reactor's throughput
     deciders     commands to modules, beside plain events
+    engagement   the engine with 1 to 1,000 live rules, how soon it decides,
+                 and its memory
     growth       catch-up, rebuild and timeline queries on logs of 10,000
                  to 1,000,000 events, beside those on the shortest
     """

@@ -37,7 +37,7 @@ from app.eventstore.execute import Executor
 from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.wakeups import Wakeups
-from app.kernel.event import Metadata, NewEvent
+from app.kernel.event import Metadata, NewEvent, RecordedEvent
 from app.kernel.ids import new_event_id
 from app.reactions.decisions import Deciding
 from app.reactions.parked import resume_parked
@@ -125,6 +125,13 @@ class Stage(reactions.Stage):
             customer_id=who,
         )
         await self.store.append(Append((StreamAppend(f"activity-{who}", (event,)),)))
+
+    async def events(self, kind: str = "") -> list[RecordedEvent]:
+        """All that is recorded; of a type, if one is named."""
+        events: list[RecordedEvent] = []
+        while page := await self.store.read_log(after=len(events), limit=5_000):
+            events += page
+        return [event for event in events if not kind or event.type == kind]
 
     async def decisions(self) -> list[DecisionMade]:
         return [
