@@ -18,6 +18,7 @@ from rich.console import Console
 
 from app.embedded import EmbeddedPostgres
 from benchmarks import (
+    backtest,
     deciders,
     function,
     gateway,
@@ -43,6 +44,7 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "read-models": read_models.measure,
     "lag": lag.measure,
     "reactions": reactions.measure,
+    "backtest": backtest.measure,
     "deciders": deciders.measure,
     "growth": growth.measure,
 }
@@ -81,6 +83,7 @@ def main(
                  while 1,000 events come a second
     reactions    from an event to what follows from it, while 500 events
                  come a second; timers; a reactor's throughput
+    backtest     events that a rule is tried on, of a long log
     deciders     commands to modules, beside plain events
     growth       catch-up, rebuild and timeline queries on logs of 10,000
                  to 1,000,000 events, beside those on the shortest
