@@ -20,6 +20,7 @@ from app.embedded import EmbeddedPostgres
 from benchmarks import (
     backtest,
     deciders,
+    engagement,
     function,
     gateway,
     growth,
@@ -46,6 +47,7 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "reactions": reactions.measure,
     "backtest": backtest.measure,
     "deciders": deciders.measure,
+    "engagement": engagement.measure,
     "growth": growth.measure,
 }
 
@@ -85,6 +87,8 @@ def main(
                  come a second; timers; a reactor's throughput
     backtest     events that a rule is tried on, of a long log
     deciders     commands to modules, beside plain events
+    engagement   the engine with 1 to 1,000 live rules, how soon it decides,
+                 and its memory
     growth       catch-up, rebuild and timeline queries on logs of 10,000
                  to 1,000,000 events, beside those on the shortest
     """

@@ -1,4 +1,4 @@
 """The store's own tables, version by version. Read models' tables belong to the projections."""
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision: what this code needs."""

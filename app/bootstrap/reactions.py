@@ -3,21 +3,28 @@
 from app.bootstrap.sealing import opened_sealing
 from app.bootstrap.store import command_store
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.engagement import parked as engagement
+from app.engagement.passage import Means
 from app.eventstore.acts import AUDIT, Acts
+from app.eventstore.batch import Work
 from app.eventstore.database import Database
 from app.eventstore.parking import ParkedKey, Tell, parked_keys
+from app.eventstore.port import EventStore
 from app.kernel.event import Metadata
 from app.kernel.ids import stream_name
 from app.modules.event_types.declared import followed_event_types
+from app.modules.offers.codes import code_of
 from app.reactions.decisions import Deciding
 from app.reactions.events import RetryRequested, SkipRequested
 from app.reactions.parked import Retry, resume_parked
 from app.reactions.plan import Policies
 from app.reactions.reactor import CONSUMER, Rules
 from app.reactions.registry import DECIDERS, POLICIES
-from app.reactions.status import ReactionsStatus, reactions_status
+from app.reactions.status import ENGAGEMENT, ReactionsStatus, reactions_status
 from app.reactions.streams import Streams
 from app.reactions.waiting import Timer, waiting_timers
+from app.secret import read_secret
+from app.security.ciphers.sealing import Sealing
 from app.settings import Settings
 
 RULES = Rules(POLICIES, DECIDERS)
@@ -26,7 +33,12 @@ RULES = Rules(POLICIES, DECIDERS)
 async def parked_keys_of_reactor(database: Database) -> list[ParkedKey]:
     """The keys that reactions leave out."""
     async with await database.connect() as connection:
-        return await parked_keys(connection, [CONSUMER])
+        return await parked_keys(connection, [CONSUMER, ENGAGEMENT])
+
+
+def means_of(settings: Settings, store: EventStore, deciding: Deciding, sealing: Sealing) -> Means:
+    """What the decisions of rules are carried out with."""
+    return Means(store, CODEC, deciding, sealing, code_of(read_secret(settings)))
 
 
 async def resume_reactions(
@@ -52,8 +64,11 @@ async def resume_reactions(
         ):
             policies = Policies(rules.policies, rules.deciders, CODEC)
             deciding = Deciding(Streams(store, CODEC), CODEC, sealing)
-            retry = Retry(policies, deciding, CATALOGUE)
-            await resume_parked(database, retry, UPCASTERS, tell=tell, key=key, skip=skip)
+            works: dict[str, Work] = {
+                CONSUMER: Retry(policies, deciding, CATALOGUE),
+                ENGAGEMENT: engagement.Retry(means_of(settings, store, deciding, sealing)),
+            }
+            await resume_parked(database, works, UPCASTERS, tell=tell, key=key, skip=skip)
 
 
 async def observe_reactions(database: Database) -> ReactionsStatus:

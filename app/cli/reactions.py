@@ -42,7 +42,7 @@ def parked(**options: Any) -> None:
 
 @command.command
 @click.argument("key", required=False)
-@settings_options(*STORE, *SEALING)
+@settings_options(*STORE, "secret", *SEALING)
 def retry(key: str | None, **options: Any) -> None:
     """React to what is left out of KEY, or of all parked keys.
 
@@ -53,7 +53,7 @@ def retry(key: str | None, **options: Any) -> None:
 
 @command.command
 @click.argument("key")
-@settings_options(*STORE, *SEALING)
+@settings_options(*STORE, "secret", *SEALING)
 def skip(key: str, **options: Any) -> None:
     """Let nothing follow from the first parked event of KEY, and react to the rest.
 

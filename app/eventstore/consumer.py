@@ -73,8 +73,13 @@ class Consumer:
         step: Step,
         *,
         content_retry_after: timedelta = CONTENT_RETRY_AFTER,
+        idle_s: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """Nothing connects before `run`; the step is given the one connection of the loop."""
+        """Nothing connects before `run`; the step is given the one connection of the loop.
+
+        `idle_s`: for how long no step is taken when no events come; None: as long as wakeups say.
+        """
+        self._idle_s = idle_s
         self._claim = claim
         self._connect = connect
         self._step = step
@@ -104,7 +109,7 @@ class Consumer:
                     if more is None:
                         await pause(stop, STAND_BY_S)
                     elif not more:
-                        await _wait_for_events(wakeups, ticket, stop)
+                        await _wait_for_events(wakeups, ticket, stop, self._idle_s())
         finally:
             await self._close()
 
@@ -228,11 +233,13 @@ async def pause(stop: asyncio.Event, duration_s: float) -> None:
         return
 
 
-async def _wait_for_events(wakeups: Wakeups, ticket: int, stop: asyncio.Event) -> None:
+async def _wait_for_events(
+    wakeups: Wakeups, ticket: int, stop: asyncio.Event, at_most_s: float | None
+) -> None:
     """Wait as `Wakeups.wait` does, but no longer than until the stop."""
     waits = [asyncio.ensure_future(wakeups.wait(ticket)), asyncio.ensure_future(stop.wait())]
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, timeout=at_most_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()

@@ -7,21 +7,20 @@ other processes can win a race against them; and of many that are refused at onc
 the newest events for all that had come by then.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar
-from weakref import WeakValueDictionary
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from app.eventstore.codec import Codec, encode_metadata
 from app.eventstore.port import Append, AppendedEvent, EventStore, StreamAppend
 from app.eventstore.reads import SharedReads
+from app.eventstore.turns import Turns
 from app.kernel.cipher import CommandSealing
 from app.kernel.decider import Decider
 from app.kernel.errors import (
@@ -41,8 +40,7 @@ PAGE_EVENTS = 1_000
 C = TypeVar("C")
 
 
-@dataclass(frozen=True)
-class Step(Generic[C]):
+class Step(Struct, Generic[C], frozen=True):
     """One command for one stream; several steps are recorded all or nothing."""
 
     decider: Decider[C, Any]
@@ -112,7 +110,7 @@ class Executor:
         self._reads = SharedReads(store, limit=PAGE_EVENTS)
         self._codec = codec
         self._cache: OrderedDict[str, Folded] = OrderedDict()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     async def execute(
         self,
@@ -133,14 +131,12 @@ class Executor:
         streams = sorted(step.stream for step in steps)
         if len(set(streams)) < len(streams):
             raise ValueError(f"two steps are for one stream: {streams}")
-        held: list[asyncio.Lock] = []
+        held: list[str] = []
         try:
             for stream in streams:
-                lock = self._locks.get(stream)
-                if lock is None:
-                    lock = self._locks[stream] = asyncio.Lock()
-                await lock.acquire()
-                held.append(lock)
+                if not self._turns.take(stream):
+                    await self._turns.wait(stream)
+                held.append(stream)
             for attempt in range(MAX_ATTEMPTS):
                 try:
                     return await self._attempt(
@@ -149,8 +145,8 @@ class Executor:
                 except _LostRace:
                     continue
         finally:
-            for lock in held:
-                lock.release()
+            for stream in held:
+                self._turns.end(stream)
         raise Contention
 
     async def read(self, decider: Decider[Any, Any], thing_id: str) -> Folded:
@@ -224,7 +220,7 @@ class Executor:
                 state = step.decider.fold(map(self._codec.decode, page), folded.state)
                 folded = Folded(state, page[-1].version, page[-1].position)
             if len(page) < PAGE_EVENTS:
-                folded = structs.replace(folded, known_at=asked_at)
+                folded = replace(folded, known_at=asked_at)
                 self._remember(stream, folded)
                 return folded
 
@@ -238,7 +234,7 @@ class Executor:
     ) -> Append:
         fingerprint = key.fingerprint if key else None
         if fingerprint:
-            metadata = msgspec.structs.replace(metadata, fingerprint=fingerprint)
+            metadata = replace(metadata, fingerprint=fingerprint)
         encoded = encode_metadata(metadata)
         streams = []
         ordinal = 0

@@ -19,7 +19,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -228,4 +228,33 @@ deliveries = Table(
     ),
     Index("deliveries_state_idx", "state", "message_id"),
     Index(None, "customer_id"),
+)
+
+# What the rules keep of each customer (`customer/<id>`), and of all together (`totals`); see
+# `app.engagement.state`.
+engagement_states = Table(
+    "engagement_states",
+    metadata,
+    Column("key", Text(collation="C"), primary_key=True),
+    Column("state", JSONB, nullable=False),
+    Column("due_at", DateTime(timezone=True)),
+    Column(
+        "held",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="the paused rules that hold back what fell due",
+    ),
+    Index(
+        "engagement_states_due_idx",
+        "due_at",
+        "key",
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "engagement_states_held_idx",
+        "held",
+        postgresql_using="gin",
+        postgresql_where=text("held <> '{}'::text[]"),
+    ),
 )

@@ -12,6 +12,11 @@ from math import inf
 from app.http.locating import Number, field_with
 from app.kernel.errors import InvalidInput
 
+# As numbers, for of one byte given as bytes `in` asks first whether it is a number, at eight times
+# the cost of the search.
+_NUL = 0
+_BACKSLASH = ord("\\")
+
 MAX_DEPTH_LEVELS = 64
 MAX_EXPONENT = 308
 MAX_DIGITS_IN_A_ROW = 308
@@ -44,9 +49,9 @@ def check_json_body(body: bytes) -> None:
     """
     if not body.isascii():
         _check_utf8(body)
-    if b"\0" in body:
-        raise InvalidInput(f"byte {body.index(0)} is NUL")
-    if b"\\" in body and b"\\u" in body:  # one byte is looked for much faster than two
+    if _NUL in body:
+        raise InvalidInput(f"byte {body.index(_NUL)} is NUL")
+    if _BACKSLASH in body and b"\\u" in body:  # one byte is looked for much faster than two
         _check_escapes(body)
     may_be_deep = body.count(b"{") + body.count(b"[") > MAX_DEPTH_LEVELS
     if may_be_deep or _may_hold_a_large_number(body):

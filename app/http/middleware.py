@@ -10,12 +10,12 @@ import structlog
 from app.http.access import Access
 from app.http.asgi import EVENT_STREAM, App, Message, Receive, Scope, Send, pieces_of, respond
 from app.http.context import RequestContext, open_context
+from app.http.cycle import add_lines
 from app.http.direct import DirectRoutes
 from app.http.edge import Edge, answer_preflight
 from app.http.limits import limit_lines
 from app.http.load import SMALL_ANSWER_BYTES, UNKNOWN_ANSWER_BYTES, Load, Overloaded
 from app.http.metrics import RequestMetrics
-from app.http.one_write import add_lines
 from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
 from app.kernel.errors import StoreUnavailable

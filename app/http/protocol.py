@@ -2,16 +2,18 @@
 
 import asyncio
 import re
-from typing import cast
+from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from msgspec import structs
 from msgspec.json import Encoder
 from uuid_utils import uuid7
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.http.edge import SECURITY_HEADERS
+from app.http.cycle import END_OF_HEADS, TAKES_LINES, Cycle, News
 from app.http.load import Overloaded
-from app.http.one_write import HEAD, OneWrite
 from app.http.patience import Patience
 from app.http.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, RequestTimeout, problem_for
 from app.kernel.errors import InvalidInput, TidingsError
@@ -33,10 +35,10 @@ _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\noffered:"  # of the same length
 
 _REFUSAL = (
-    b"%bcontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\nconnection: close\r\n%b\r\n"
+    b"%bcontent-type: %b\r\nx-request-id: %b\r\ncontent-length: %d\r\nconnection: close\r\n%b%b"
 )
 _RETRY_AFTER = b"retry-after: %d\r\n" % RETRY_AFTER_SECONDS
-_END_OF_HEADS = b"".join(b"%b: %b\r\n" % header for header in SECURITY_HEADERS) + b"\r\n"
+_EXTENSIONS: dict[str, Any] = {TAKES_LINES: {}}
 
 _encoder = Encoder()
 
@@ -50,21 +52,34 @@ class Protocol(HttpToolsProtocol):
 
     _is_in_head = False
     _head_bytes = 0
-    _one_write: OneWrite
     _stages = 0
     _stage = 0
     """The head or body that is coming, by a number of its own; 0 between two messages."""
     _watched = 0
     """The stage that the timer runs for."""
     _timer: asyncio.TimerHandle | None = None
+    _answered_at = 0.0
+    """When the last answer was whole, by the loop's clock."""
+    _idle_timer: asyncio.TimerHandle | None = None
+    """One for the connection's whole life: to set one for each request would cost it more."""
     _patience: Patience
+    _scope_of_all: dict[str, Any]
+    """What is the same in the scopes of all requests."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """A client has come."""
-        self._one_write = OneWrite(transport, _END_OF_HEADS)
         transport.set_write_buffer_limits(MAX_UNTAKEN_BYTES)
         self._patience = Patience(self.loop, transport.abort)
-        super().connection_made(cast(asyncio.Transport, self._one_write))
+        super().connection_made(transport)
+        self._scope_of_all = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "scheme": self.scheme,
+            "server": self.server,
+            "client": self.client,
+            "root_path": "",
+            "extensions": _EXTENSIONS,
+        }
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(Overloaded("too many connections are open"))
             return
@@ -76,8 +91,9 @@ class Protocol(HttpToolsProtocol):
         """The client has gone, or was sent away."""
         super().connection_lost(exc)
         self._patience.end()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
 
     def pause_writing(self) -> None:
         """The client does not take what it is sent."""
@@ -90,9 +106,26 @@ class Protocol(HttpToolsProtocol):
         self._patience.go_on()
 
     def on_response_complete(self) -> None:
-        """An answer is whole."""
-        self._one_write.flush()
-        super().on_response_complete()
+        """An answer is whole: go on with the next request, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        self._answered_at = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_idleness)
+
+    def _end_idleness(self) -> None:
+        """Close the connection when nothing was asked for so long; else look again."""
+        is_idle = self._stage == 0 and self.cycle.response_complete
+        idle_s = self.loop.time() - self._answered_at if is_idle else 0
+        if idle_s >= self.timeout_keep_alive:
+            self.transport.close()
+        else:
+            left_s = self.timeout_keep_alive - idle_s
+            self._idle_timer = self.loop.call_later(left_s, self._end_idleness)
 
     def data_received(self, data: bytes) -> None:
         """Take no notice of an offer, and only so much of a head."""
@@ -134,21 +167,65 @@ class Protocol(HttpToolsProtocol):
         """A request begins."""
         self._is_in_head, self._head_bytes = True, 0
         self._enter_stage()
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self.scope = {
+            **self._scope_of_all,  # type: ignore[typeddict-item] # the rest comes with the head
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
 
     def on_headers_complete(self) -> None:
         """Its head has come."""
         self._is_in_head = False
         self._enter_stage()
-        self.scope[HEAD] = self._one_write  # type: ignore[literal-required] # not of ASGI
-        super().on_headers_complete()
+        self._complete_scope()
+        former = self.cycle
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=News(),  # type: ignore[arg-type] # does for one
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if former is None or former.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+            return
+        self.flow.pause_reading()
+        self.pipeline.appendleft((self.cycle, self.app))
         if len(self.pipeline) > MAX_PIPELINED_REQUESTS:
             raise InvalidInput("too many requests wait for their answers")
+
+    def _complete_scope(self) -> None:
+        """Note what the request line says."""
+        scope = self.scope
+        scope["http_version"] = self.parser.get_http_version()
+        scope["method"] = self.parser.get_method().decode("ascii")
+        url = httptools.parse_url(self.url)
+        scope["raw_path"], scope["query_string"] = url.path, url.query or b""
+        scope["path"] = unquote(url.path.decode("ascii"))
+
+    def on_body(self, body: bytes) -> None:
+        """Some of its body has come."""
+        if not self.cycle.response_complete:
+            self.cycle.body += body
+            if len(self.cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """All of it has come."""
         self._stage = 0
-        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what never becomes a request, and close the connection."""
@@ -160,9 +237,6 @@ class Protocol(HttpToolsProtocol):
         body = _encoder.encode(problem)
         status, length = STATUS_LINE[problem.status], len(body)
         retry = _RETRY_AFTER if problem.status == 503 else b""
-        self._one_write.flush()
-        self.transport.write(
-            _REFUSAL % (status, MEDIA_TYPE.encode(), request_id.encode(), length, retry)
-        )
-        self.transport.write(body)
+        head = (status, MEDIA_TYPE.encode(), request_id.encode(), length, retry, END_OF_HEADS)
+        self.transport.write(_REFUSAL % head + body)
         self.transport.close()

@@ -3,7 +3,6 @@
 Names are compared without case and without ``_``, ``-`` and spaces: `first_name` is `firstName`.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, TypeVar, get_type_hints
@@ -21,6 +20,7 @@ MAX_MARKED_TYPES = 1_000
 
 _WHOLE, _BY_NAME = {"sensitive": "whole"}, {"sensitive": "by name"}
 _IGNORED = b"_- "
+_BACKSLASH = ord("\\")  # `in` finds a byte fastest by its number
 _TO_LOWER = bytes(range(256)).lower()
 _WITHOUT_IGNORED = dict.fromkeys(_IGNORED)
 
@@ -38,8 +38,7 @@ class Names:
     def __init__(self, names: Iterable[str]) -> None:
         """Take the names, in any spelling."""
         self._names = frozenset(filter(None, map(_plain, names)))
-        any_name = "|".join(map(re.escape, sorted(self._names))) or "(?!)"
-        self._search = re.compile(f'"(?:{any_name})"'.encode()).search
+        self._encoded = frozenset(map(str.encode, self._names))
         self._is_ascii = all(map(str.isascii, self._names))
 
     def __contains__(self, name: str) -> bool:
@@ -51,9 +50,10 @@ class Names:
 
         A few passes over the bytes. Text that has a backslash may spell a name in another way.
         """
-        if b"\\" in json or not (self._is_ascii or json.isascii()):
+        if _BACKSLASH in json or not (self._is_ascii or json.isascii()):
             return bool(self._names)
-        return self._search(json.translate(_TO_LOWER, _IGNORED)) is not None
+        strings = json.translate(_TO_LOWER, _IGNORED).split(b'"')[1::2]
+        return not self._encoded.isdisjoint(strings)
 
 
 class SensitiveFields:

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from app.kernel.event import Metadata, RecordedEvent
+from app.kernel.event import Metadata, NewEvent, RecordedEvent
 from app.kernel.ids import derived_event_id
 from app.kernel.policy import Send
 
@@ -40,6 +40,18 @@ class Caused(Struct, frozen=True):
         """The id of the command's event with this number, from 0."""
         key = f"{self.cause.key}:{self.ordinal}"
         return derived_event_id(self.cause.policy, "reaction", key, number)
+
+
+class Note(Struct, frozen=True):
+    """An event to record where nothing is folded; refused when its customer was erased."""
+
+    stream: str
+    event: NewEvent
+    """Sealed."""
+
+    def event_id(self, _number: int) -> UUID:
+        """Its id; it is one event."""
+        return self.event.event_id
 
 
 def cause_of(policy: str, recorded: RecordedEvent) -> Cause:

@@ -98,7 +98,7 @@ async def commit(
         "upto": span.upto if span else None,
         "row_version": span.row_version if span else None,
     }
-    with _races():
+    with races():
         await connection.execute(_CALL, values | _values(outcome))
 
 
@@ -107,7 +107,7 @@ async def record(connection: Connection, outcome: Outcome) -> None:
 
     Raises as `commit` does, upon which the transaction, or what was saved of it, is to be left.
     """
-    with _races():
+    with races():
         await connection.execute(_RECORD, _values(outcome))
 
 
@@ -121,7 +121,7 @@ def _values(outcome: Outcome) -> dict[str, Any]:
 
 
 @contextmanager
-def _races() -> Iterator[None]:
+def races() -> Iterator[None]:
     """Tell races that are lost from what else may go wrong."""
     try:
         yield

@@ -20,7 +20,7 @@ from app.kernel.errors import Refused
 from app.kernel.event import Event, NewEvent
 from app.kernel.ids import stream_name
 from app.kernel.policy import MAX_CHAIN, Send
-from app.reactions.causes import Caused
+from app.reactions.causes import Caused, Note
 from app.reactions.commit import NewTimer, Outcome
 from app.reactions.events import ReactionRefused
 from app.reactions.plan import Plan, Planned
@@ -86,6 +86,15 @@ class Decisions:
         place = b'"nth":%d,' % self._noted[stream]
         self._record(caused, caused.event_id(0), noted, _in(stream, place))
 
+    def note(self, note: Note) -> None:
+        """Record an event as it is."""
+        self._noted[note.stream] += 1
+        place = b'{"append":0,"stream":%b,"nth":%d,' % (
+            _encoder.encode(note.stream),
+            self._noted[note.stream],
+        )
+        self._records.append(place + _encoder.encode(note.event)[1:])
+
     def _record(
         self,
         caused: Caused,
@@ -124,7 +133,9 @@ class Deciding:
         self._codec = codec
         self._sealing = sealing
 
-    async def decide(self, commands: Sequence[Caused], done: Collection[UUID]) -> bytes | None:
+    async def decide(
+        self, commands: Sequence[Caused | Note], done: Collection[UUID]
+    ) -> bytes | None:
         """The request that records what the commands come to, but for those that are done already.
 
         They are known by the id of their first event.
@@ -146,19 +157,24 @@ class Deciding:
         cancelled = [key for key, planned in plan.timers.items() if planned is None]
         return Outcome(decisions.request, timers=timers, cancelled=cancelled)
 
-    async def _decided(self, commands: Sequence[Caused], done: Collection[UUID]) -> Decisions:
-        still_open = [caused for caused in commands if caused.event_id(0) not in done]
-        wanted = {stream_of(caused.send): caused.send.decider for caused in still_open}
+    async def _decided(
+        self, commands: Sequence[Caused | Note], done: Collection[UUID]
+    ) -> Decisions:
+        still_open = [each for each in commands if each.event_id(0) not in done]
+        sent = [each.send for each in still_open if isinstance(each, Caused)]
         folded, _ = await asyncio.gather(
-            self._streams.load(wanted),
-            self._sealing.prepare((o.send.customer_id, o.send.command) for o in still_open),
+            self._streams.load({stream_of(send): send.decider for send in sent}),
+            self._sealing.prepare((send.customer_id, send.command) for send in sent),
         )
         decisions = Decisions(folded, self._codec)
-        for caused in still_open:
+        for each in still_open:
+            if isinstance(each, Note):
+                decisions.note(each)
+                continue
             try:
-                await self._carry_out(caused, decisions)
+                await self._carry_out(each, decisions)
             except Refused as refusal:
-                decisions.refuse(caused, refusal)
+                decisions.refuse(each, refusal)
         return decisions
 
     async def _carry_out(self, caused: Caused, decisions: Decisions) -> None:

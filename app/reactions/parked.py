@@ -5,10 +5,10 @@ leaves the stretch behind, or not at all. A reactor that has looked at the log m
 the key out, finds its checkpoint changed, and looks again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from app.eventstore.batch import ShardKey, open_session
+from app.eventstore.batch import ShardKey, Work, open_session
 from app.eventstore.database import Connection, Database, rows_of
 from app.eventstore.parking import Tell, take_up
 from app.eventstore.postgres import recorded_event
@@ -29,10 +29,10 @@ LOCKED_FOR_MS = 1_000
 
 # Nobody may append until this transaction ends, which is up to us, and not, as with all other
 # appends, to the server: one that we leave open has to end soon. It is an operator's act, and rare.
-_HURRY = f"SET LOCAL idle_in_transaction_session_timeout = {LOCKED_FOR_MS}"
+HURRY = f"SET LOCAL idle_in_transaction_session_timeout = {LOCKED_FOR_MS}"
 
 # Which a reactor that has the former row in hand sees (`Span.row_version`).
-_CHANGE_CHECKPOINT = """
+CHANGE_CHECKPOINT = """
 UPDATE checkpoints SET moved_at = moved_at
 WHERE consumer = %s AND shard = shard_of(current_setting('tidings.batch_key'), shards)
 """
@@ -49,7 +49,7 @@ class Retry:
 
     async def __call__(self, connection: Connection) -> None:
         """Raises `UnknownEvent`; `Contention` when others change the same streams all the time."""
-        await connection.execute(_CHANGE_CHECKPOINT, (CONSUMER,))
+        await connection.execute(CHANGE_CHECKPOINT, (CONSUMER,))
         # Newer code may want something to follow from what this code does not know.
         await refuse_unknown_in_batch(connection, self._catalogue)
         rows = await rows_of(connection, BATCH, {"types": self._policies.types})
@@ -59,7 +59,7 @@ class Retry:
             outcome = await self._deciding.outcome(plan, done)
             try:
                 async with connection.transaction():  # what is lost is undone, and no more
-                    await connection.execute(_HURRY)
+                    await connection.execute(HURRY)
                     await record(connection, outcome)
             except LostRace as lost:
                 done.update(lost.done)
@@ -70,20 +70,23 @@ class Retry:
 
 async def resume_parked(
     database: Database,
-    retry: Retry,
+    works: Mapping[str, Work],
     upcasters: Sequence[Upcaster],
     *,
     tell: Tell,
     key: str | None = None,
     skip: bool = False,
 ) -> None:
-    """React to what was left out of a key, or of all; see `app.eventstore.parking.take_up`."""
+    """React to what consumers left out of a key, or of all, each with the work that does so.
+
+    See `app.eventstore.parking.take_up`.
+    """
     async with await open_session(
         database, upcasters, key=ShardKey.CUSTOMER, application_name="tidings reactions"
     ) as connection:
         await take_up(
             connection,
-            {CONSUMER: retry},
+            works,
             "the reactor",
             tell=tell,
             key=key,

@@ -92,7 +92,9 @@ class Reactor:
 
     async def run(self, stop: asyncio.Event) -> None:
         """React until told to stop, then finish what is at hand. Failures are retried."""
-        checkpoints = await self._checkpoints(stop)
+        checkpoints = await checkpoints_of(
+            CONSUMER, self._database, self._store, stop, shards=self._shards
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._timers.run(stop))
             for checkpoint in checkpoints:
@@ -100,23 +102,6 @@ class Reactor:
                 step = Reacting(claim, self._policies, self._deciding, self._measures.reactions)
                 consumer = Consumer(claim, partial(self._connect, ShardKey.CUSTOMER), step)
                 tasks.create_task(consumer.run(self._wakeups, stop))
-
-    async def _checkpoints(self, stop: asyncio.Event) -> Sequence[Checkpoint]:
-        """Those of the reactor, made if there are none; none when told to stop before."""
-        failures = 0
-        while not stop.is_set():
-            try:
-                async with await self._database.connect() as connection:
-                    head = await self._store.head()
-                    await ensure_checkpoints(
-                        connection, CONSUMER, shards=self._shards, position=head
-                    )
-                    return list(await positions_of(connection, CONSUMER))
-            except (psycopg.Error, StoreUnavailable) as error:
-                failures += 1
-                _log.warning("reactor_waits", error=named_line(error))
-                await pause(stop, backoff_s(failures))
-        return ()
 
     async def _connect(self, key: ShardKey = ShardKey.NONE) -> Connection:
         return await open_session(
@@ -126,3 +111,21 @@ class Reactor:
             application_name="tidings reactor",
             settings=SESSION,
         )
+
+
+async def checkpoints_of(
+    consumer: str, database: Database, store: EventStore, stop: asyncio.Event, *, shards: int = 1
+) -> Sequence[Checkpoint]:
+    """A consumer's, made at the log's end if there are none; none when told to stop before."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            async with await database.connect() as connection:
+                head = await store.head()
+                await ensure_checkpoints(connection, consumer, shards=shards, position=head)
+                return list(await positions_of(connection, consumer))
+        except (psycopg.Error, StoreUnavailable) as error:
+            failures += 1
+            _log.warning("reactor_waits", consumer=consumer, error=named_line(error))
+            await pause(stop, backoff_s(failures))
+    return ()

@@ -17,6 +17,9 @@ from app.kernel.errors import StoreUnavailable
 from app.kernel.metrics import Gauge
 from app.reactions.reactor import CONSUMER
 
+ENGAGEMENT = "engagement"
+"""The consumer that decides by rules."""
+
 LOOK_EVERY_S = 2.0
 MAX_COUNTED_TIMERS = 10_000
 """Those that wait may be millions."""
@@ -53,6 +56,8 @@ class ReactionsStatus(Struct, frozen=True):
 
     shards: Sequence[ShardStatus]
     """None until a reactor has run."""
+    engagement: ShardStatus | None
+    """The engine, which decides by rules; null until one has run."""
     timers: TimersStatus
     looked_at: datetime
     """The store's time."""
@@ -82,19 +87,21 @@ WHERE next_try_at <= clock_now() + interval '1 minute' AND due_at <= clock_now()
 _ALL = "SELECT count(*), clock_now() FROM (SELECT FROM timers LIMIT %s) AS counted"
 
 
-async def shards_status(connection: Connection) -> list[ShardStatus]:
-    """Each shard of the reactor, in order."""
+async def shards_status(connection: Connection, consumer: str = CONSUMER) -> list[ShardStatus]:
+    """Each shard of the reactor, or of another consumer, in order."""
     async with connection.cursor(row_factory=class_row(ShardStatus)) as cursor:
-        await cursor.execute(_SHARDS, (CONSUMER,))
+        await cursor.execute(_SHARDS, (consumer,))
         return await cursor.fetchall()
 
 
 async def reactions_status(connection: Connection) -> ReactionsStatus:
     """All of it, as it is now."""
     shards = await shards_status(connection)
+    engagement = next(iter(await shards_status(connection, ENGAGEMENT)), None)
     ((overdue, lateness_s),) = await rows_of(connection, _OVERDUE, ())
     ((waiting, looked_at),) = await rows_of(connection, _ALL, (MAX_COUNTED_TIMERS,))
-    return ReactionsStatus(shards, TimersStatus(waiting, overdue, lateness_s), looked_at)
+    timers = TimersStatus(waiting, overdue, lateness_s)
+    return ReactionsStatus(shards, engagement, timers, looked_at)
 
 
 class ReactorGauges(NamedTuple):

@@ -40,8 +40,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "{subscription_id}": lambda: f"subscription-{uuid4()}",
     "{order_id}": lambda: f"order-of-{uuid4()}",
     "{payment_id}": lambda: f"payment-of-{uuid4()}",
-    "{offer_id}": lambda: f"offer-of-{uuid4()}",
     "{channel}": lambda: "email",
+    "{offer_id}": lambda: f"offer-of-{uuid4()}",
     "{sku}": lambda: f"thing-of-{uuid4()}",
 }
 """Of paths, and what stands there: nothing that any other test would miss."""

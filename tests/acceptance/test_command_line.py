@@ -16,8 +16,8 @@ from tests.fixtures.old_postgres import old_postgres
 from tests.fixtures.tidings_up import TidingsUp, environment, tidings
 
 COMMANDS = (
-    "up", "serve", "projector", "reactor", "migrate", "projections", "rebuild", "reactions",
-    "timers", "import", "simulate",
+    "up", "serve", "projector", "reactor", "courier", "migrate", "projections", "rebuild",
+    "reactions", "timers", "messages", "import", "simulate",
 )  # fmt: skip
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 

@@ -1,17 +1,22 @@
 """Messages by channels, as services, operators and channels' providers see them."""
 
+import asyncio
 import json
 import secrets
+import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
 from tests.acceptance.conftest import RECEIPTS_SECRET
+from tests.acceptance.test_command_line import check_one_line, run
 from tests.acceptance.test_messages import inbox, request, somebody
 from tests.fixtures.api import Answer, Api, until_async
+from tests.fixtures.tidings_up import TidingsUp
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +71,30 @@ async def test_a_message_is_sent_and_its_customer_can_see_by_which_channel(api: 
     entries = await api.all_items(f"/v1/customers/{ann}/timeline")
     assert {"Sent a message by console"} <= {entry["title"] for entry in entries}
     assert (await inbox(api, ann))["items"] == []
+
+
+async def test_a_template_says_it_in_the_customers_language_with_what_is_sealed(api: Api) -> None:
+    ann, name = somebody(), f"shipped-{secrets.token_hex(4)}"
+    words = {
+        "en": {"subject": "Order {{ order }}", "text": "Hello {{ profile.traits.name }}"},
+        "de": {
+            "subject": "Bestellung {{ order }}",
+            "text": "Hallo {{ profile.traits.name }}",
+        },
+    }
+    saved = {"languages": words, "default_language": "en"}
+    assert (await api.send("PUT", f"/v1/templates/{name}", saved)).status == 200
+    traits = {"name": "Änne", "language": "de-AT"}
+    await api.post(f"/v1/customers/{ann}/register", {"traits": traits})
+    asked = {"template": name, "parameters": {"order": 42}, "channels": ["inbox"]}
+    message_id = await request(api, ann, text=None, **asked)
+    await until_state(api, message_id, "sent")
+    [message] = (await inbox(api, ann))["items"]
+    assert (message["subject"], message["text"]) == ("Bestellung 42", "Hallo Änne")
+
+    broken = await request(api, ann, text=None, **asked | {"parameters": {}})
+    told = await until_state(api, broken, "dead")
+    assert "Änne" not in told["error"]
 
 
 async def test_what_is_to_wait_is_in_the_inbox_when_it_is_time(api: Api) -> None:
@@ -199,3 +228,28 @@ async def test_what_is_sent_is_measured_by_channel(api: Api) -> None:
     metrics = (await api.get("/metrics")).body.decode()
     assert 'tidings_messages_sent_total{channel="console"}' in metrics
     assert 'tidings_message_latency_seconds_bucket{channel="console"' in metrics
+
+
+async def test_operators_see_to_messages_beside_the_running_courier(
+    api: Api, tidings_up: TidingsUp, tmp_path: Path
+) -> None:
+    async def messages(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        here = {"data_dir": tidings_up.data_dir}
+        return await asyncio.to_thread(run, "messages", *arguments, folder=tmp_path, settings=here)
+
+    ann = somebody()
+    message_id = await request(api, ann, channels=["pigeon"])
+    await until_state(api, message_id, "dead")
+
+    async def is_listed() -> bool:
+        return message_id in (await messages("list", "--state", "dead", "--limit", "1000")).stdout
+
+    await until_async(is_listed, seconds=DEADLINE_S)
+    shown = (await messages("show", message_id)).stdout
+    assert f"{message_id} to {ann}: dead (pigeon), 1 attempts" in shown
+    assert "on its way" not in shown
+    for act, told in (("retry", "will be sent"), ("drop", "is dropped")):
+        done = await messages(act, message_id)
+        assert (done.returncode, done.stdout) == (0, f"{message_id} {told}\n"), done
+    check_one_line(await messages("retry", message_id), 1, "there is nothing to retry")
+    check_one_line(await messages("show", "nothing-of-the-kind"), 1, "There is no such message")

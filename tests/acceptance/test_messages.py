@@ -24,7 +24,7 @@ def somebody() -> str:
     return f"customer-of-{secrets.token_hex(8)}"
 
 
-async def request(api: Api, customer_id: str, text: str = TEXT, **more: object) -> str:
+async def request(api: Api, customer_id: str, text: str | None = TEXT, **more: object) -> str:
     """Request a message; its id."""
     message_id = f"order:{secrets.token_hex(8)}"
     body = {"customer_id": customer_id, "kind": "order-confirmed", "text": text, **more}

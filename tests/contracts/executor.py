@@ -325,4 +325,4 @@ async def test_the_streams_kept_in_memory_are_bounded(
             await run(executor, Increment(), counter)
             assert len(executor._cache) <= 3
     assert [await total(store, counter) for counter in "abcde"] == [2] * 5
-    assert len(executor._locks) == 0
+    assert len(executor._turns) == 0

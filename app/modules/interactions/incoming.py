@@ -34,6 +34,10 @@ MAX_AHEAD = timedelta(days=1)
 
 _RESERVED_PREFIX = RESERVED_PREFIX.encode()
 
+# Numbers, as in `app.http.body`: a byte is found fastest by its number.
+_DOLLAR = ord("$")
+_BACKSLASH = ord("\\")
+
 Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset.")]
 
 
@@ -203,8 +207,10 @@ def _check_data(data: Raw) -> None:
     raw = bytes(data)
     if not raw.startswith(b"{"):
         raise InvalidInput("data is an object", field="data")
-    # A key can be spelt with escapes; only then is it worth decoding. One byte is found fastest.
-    is_suspect = (b"$" in raw and _RESERVED_PREFIX in raw) or (b"\\" in raw and b"\\u" in raw)
+    # A key can be spelt with escapes; only then is it worth decoding.
+    is_suspect = (_DOLLAR in raw and _RESERVED_PREFIX in raw) or (
+        _BACKSLASH in raw and b"\\u" in raw
+    )
     if is_suspect and (path := path_of_reserved_name(Decoder().decode(raw))):
         raise InvalidInput(
             f"names that begin with {RESERVED_PREFIX} are reserved: data{path}", field="data"

@@ -17,6 +17,7 @@ from app.modules.interactions.rows import Row
 from app.modules.interactions.times import instant_of
 
 _INTEGER = re.compile(r"-?[0-9]+")
+_BACKSLASH = ord("\\")  # `in` finds a byte fastest by its number
 
 # Keys in one order, whatever the file's: a row is recognised when columns have changed places.
 _encoder = Encoder(order="deterministic")
@@ -103,10 +104,13 @@ class RowEvents:
         return EventKey("row", digest.hex(), number)
 
     def _data_of(self, row: Row) -> Raw:
-        data = _encoded({k: cell for k, cell in row.cells.items() if k not in self._named})
+        cells = dict(row.cells)
+        for column in self._named:
+            cells.pop(column, None)
+        data = _encoded(cells)
         check_size(data)
         # The one thing that text may hold and no event may; a line of JSON has been checked whole.
-        if b"\\u0000" in data:
+        if _BACKSLASH in data and b"\\u0000" in data:
             check_json_body(data)
         return Raw(data)
 

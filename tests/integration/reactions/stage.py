@@ -98,7 +98,7 @@ class Stage:
         told: list[tuple[str, str | None]] = []
         await resume_parked(
             self.database,
-            self.retrying(rules, sealing),
+            {CONSUMER: self.retrying(rules, sealing)},
             (),
             tell=lambda parked, error: told.append((parked.key, error)),
             key=key,

@@ -1,0 +1,131 @@
+"""The course of events: what rules make of them and of time, for all customers, in the log's order.
+
+What falls due at the time of an event, or before, is done before it: by due time, then by customer.
+The engine runs it over stretches of the log as they come, a backtest over the past; it does no I/O.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from app.engagement.effects import Decision
+from app.engagement.evaluator import Evaluator
+from app.engagement.state import CustomerState, Profile, SeenEvent, Totals
+
+
+class Decided(NamedTuple):
+    """A decision, and of whom."""
+
+    customer_id: str
+    decision: Decision
+
+
+class Trouble(Exception):
+    """Something is wrong with a customer, that is nobody else's."""
+
+    def __init__(self, customer_id: str, position: int | None = None) -> None:
+        """Take whose, and the event at which it showed; None: when something fell due."""
+        super().__init__(customer_id)
+        self.customer_id, self.position = customer_id, position
+
+
+class Person(Struct):
+    """A customer on the course."""
+
+    state: CustomerState
+    profile: Profile
+    due_at: datetime | None
+    """When there is something to do, if nothing happens before."""
+
+
+class Course:
+    """Events and due times of customers who have joined."""
+
+    def __init__(self, evaluator: Evaluator, totals: Totals) -> None:
+        """Begin with nobody."""
+        self.totals = totals
+        self.people: dict[str, Person] = {}
+        self.decided: list[Decided] = []
+        self._evaluator = evaluator
+        self._due: list[tuple[datetime, str]] = []
+
+    def join(
+        self,
+        customer_id: str,
+        state: CustomerState,
+        profile: Profile,
+        due_at: datetime | None = None,
+    ) -> None:
+        """Take a customer on; `due_at` is earlier than the state says where a rule has resumed."""
+        self.people[customer_id] = Person(state, profile, None)
+        self._expect(customer_id, due_at or state.due_at)
+
+    def forget(self, customer_id: str) -> None:
+        """Keep nothing of a customer, who was erased."""
+        person = self.people[customer_id]
+        person.state, person.due_at = CustomerState(), None
+
+    def wake(self, rule: str, at: datetime) -> None:
+        """A rule was resumed: what it holds back of those who are here is looked at then."""
+        for customer_id, person in self.people.items():
+            if rule in person.state.held:
+                self._expect(customer_id, min(person.due_at or at, at))
+
+    def is_due(self, at: datetime) -> bool:
+        """Whether something falls due up to a time."""
+        return any(due_at <= at for due_at in map(_due_at, self.people.values()) if due_at)
+
+    def until(self, at: datetime) -> None:
+        """Do what falls due up to a time. Raises `Trouble`."""
+        while self._due and self._due[0][0] <= at:
+            due_at, customer_id = heappop(self._due)
+            person = self.people[customer_id]
+            if person.due_at == due_at:
+                self._fire(customer_id, person, due_at)
+
+    def see(self, event: SeenEvent) -> None:
+        """An event happens to its customer, after what fell due before. Raises `Trouble`."""
+        self.until(event.at)
+        customer_id = event.customer_id
+        person = self.people[customer_id]
+        self._take(
+            customer_id,
+            lambda: self._evaluator.on_event(person.state, self.totals, event, person.profile),
+            event.position,
+        )
+        if person.state.due_at != person.due_at:
+            self._expect(customer_id, person.state.due_at)
+
+    def _fire(self, customer_id: str, person: Person, due_at: datetime) -> None:
+        self._take(
+            customer_id,
+            lambda: self._evaluator.on_due(person.state, self.totals, due_at, person.profile),
+        )
+        if person.state.due_at is not None and person.state.due_at <= due_at:
+            raise Trouble(customer_id) from RuntimeError("it stays due")
+        self._expect(customer_id, person.state.due_at)
+
+    def _take(
+        self,
+        customer_id: str,
+        evaluate: Callable[[], list[Decision]],
+        position: int | None = None,
+    ) -> None:
+        try:
+            decisions = evaluate()
+        except Exception as error:
+            raise Trouble(customer_id, position) from error
+        for decision in decisions:
+            self.decided.append(Decided(customer_id, decision))
+
+    def _expect(self, customer_id: str, due_at: datetime | None) -> None:
+        self.people[customer_id].due_at = due_at
+        if due_at is not None:
+            heappush(self._due, (due_at, customer_id))
+
+
+def _due_at(person: Person) -> datetime | None:
+    return person.due_at
