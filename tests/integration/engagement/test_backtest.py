@@ -150,6 +150,7 @@ async def move(stage: Stage, what: str, *of: Any) -> None:
                 await stage.send(SUPPRESSION, of[0], Suppress("inbox", Reason.ASKED))
         case "erase":
             if not await stage.events("customer.erased"):
+                await stage.happen("tick", "ben", key="a")
                 await stage.send(CUSTOMER, "ben", ChangeTraits({"plan": "x"}))
                 await stage.decided()  # of the erased, nothing is decided afterwards
                 await stage.rows("CREATE TABLE IF NOT EXISTS test_keys (customer_id text)")
