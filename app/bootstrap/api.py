@@ -17,6 +17,8 @@ from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.delivery.desk import Desk
 from app.delivery.routes import delivery_routes, receipt_routes
 from app.delivery.webhook import signing
+from app.engagement.backtest import Backtests
+from app.engagement.backtest_routes import backtest_routes
 from app.engagement.commands import CALLABLE
 from app.engagement.routes import rule_routes
 from app.engagement.rules import Rules
@@ -29,6 +31,7 @@ from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.replica import opened_replica
 from app.eventstore.routes import log_routes
+from app.eventstore.scanning import Scan
 from app.http.app import create_app
 from app.http.asgi import App
 from app.http.edge import Edge
@@ -313,7 +316,9 @@ def _rule_routes(
     of: _Opened, commands: Commands, fields: SensitiveFields
 ) -> list[HTTPRouteHandler]:
     shapes = EventShapes(CATALOGUE, fields, of.event_types.schema)
-    return rule_routes(commands, Rules(of.store, CODEC, shapes, CALLABLE))
+    rules = Rules(of.store, CODEC, shapes, CALLABLE)
+    backtests = Backtests(of.store, CODEC, Scan(of.store.pool, UPCASTERS), rules)
+    return [*rule_routes(commands, rules), *backtest_routes(backtests)]
 
 
 def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:

@@ -13,8 +13,8 @@ from yarl import URL
 
 from app.cli.options import settings_of, settings_options
 from app.cli.own_key import key_for_calls
-from app.cli.rules import ready_made_rules
 from app.cli.simulation_display import SimulationDisplay
+from app.cli.simulation_rules import ready_made_rules
 from app.simulation.client import Client
 from app.simulation.play import play
 from app.simulation.rules import RuleSet

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from app.bootstrap.simulation import hand_on
 from app.cli import console
-from app.cli.rules import ready_made_rules
 from app.cli.simulation_display import SimulationDisplay
+from app.cli.simulation_rules import ready_made_rules
 from app.cli.throwaway import Throwaway, throwaway
 from app.simulation.check import Checked, check
 from app.simulation.client import Client
