@@ -201,11 +201,12 @@ def test_a_cart_that_is_left_for_a_day_is_mentioned() -> None:
     assert told(world.see("cart.checked_out", HOUR, thing_id="c-1")) == ["ended:goal"]
 
 
-def test_a_cart_that_was_checked_out_is_not_mentioned_and_none_is_twice() -> None:
+def test_carts_that_are_checked_out_or_visitors_are_not_mentioned_and_none_is_twice() -> None:
     world = world_with("abandoned-cart", *CART_CONSENTS)
     fill(world)
     world.see("cart.checked_out", HOUR, thing_id="c-1")
     assert world.due(2 * DAY) == []
+    world.see("cart.item_added", who="~visitor", thing_id="c-4", sku="A-7")
     fill(world, cart="c-2")
     world.see("cart.checked_out", HOUR, thing_id="c-3")
     assert told(world.due(DAY)) == ["acted"]
