@@ -79,8 +79,12 @@ from projections.customer_offers.queries import CustomerOffers
 from projections.customer_offers.routes import customer_offer_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
+from projections.decisions.queries import Decisions
+from projections.decisions.routes import decision_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
+from projections.engagement.queries import Engagements
+from projections.engagement.routes import engagement_routes
 from projections.export.routes import export_routes
 from projections.inbox.live import LiveInboxes, live_inbox_routes
 from projections.inbox.queries import Inboxes
@@ -91,6 +95,8 @@ from projections.offers.live import LiveOffers, drivers_of, live_offer_routes
 from projections.offers.queries import Offers
 from projections.offers.routes import offer_routes
 from projections.queries import ProjectionQueries
+from projections.reaction_times.queries import ReactionTimesQuery
+from projections.reaction_times.routes import reaction_time_routes
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
 from projections.registry import PROJECTIONS, projection_named
@@ -338,6 +344,9 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *inbox_routes(Inboxes(models), disclosure),
         *live_inbox_routes(LiveInboxes(log), of.closing, disclosure),
         *activity_count_routes(ActivityCounts(models)),
+        *decision_routes(Decisions(models, UPCASTERS), disclosure),
+        *engagement_routes(Engagements(models)),
+        *reaction_time_routes(ReactionTimesQuery(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
         *offer_routes(Offers(models, of.clock), disclosure),
         *customer_offer_routes(CustomerOffers(models), disclosure),
