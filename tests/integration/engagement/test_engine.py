@@ -263,3 +263,13 @@ async def test_its_place_is_shown_with_reactions(stage: Stage) -> None:
         status = await reactions_status(connection)
     assert status.engagement is not None
     assert (status.engagement.position, status.engagement.lag_events) == (1, 0)
+
+
+async def test_what_the_log_cannot_hold_is_a_failure_of_its_rule_alone(stage: Stage) -> None:
+    odd = [{"do": "record", "type": "odd", "data": {"text": r'"\u0000"'}}]
+    await stage.live(steps=odd)
+    await stage.live("other")
+    async with stage.deciding():
+        await stage.happen()
+        assert sorted(await stage.until_told(2)) == ["acted", "failed:failed"]
+    assert await stage.parked() == []
