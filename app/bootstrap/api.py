@@ -397,6 +397,15 @@ def _reactor_gauges(metrics: Metrics) -> ReactorGauges:
         lag_seconds=metrics.gauge("tidings_reactor_lag_seconds", "Age of the oldest of them."),
         parked_keys=metrics.gauge("tidings_reactor_parked_keys", "Keys that reactions leave out."),
         timers_overdue=metrics.gauge("tidings_timers_overdue", "Timers due that have not fired."),
+        engagement_lag_events=metrics.gauge(
+            "tidings_engagement_lag_events", "Events not decided on by rules yet."
+        ),
+        engagement_lag_seconds=metrics.gauge(
+            "tidings_engagement_lag_seconds", "Age of the oldest of them."
+        ),
+        engagement_parked_keys=metrics.gauge(
+            "tidings_engagement_parked_keys", "Customers that rules leave out."
+        ),
     )
 
 

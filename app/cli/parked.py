@@ -32,18 +32,20 @@ def parked(name: str, **options: Any) -> None:
         show_parked(uvloop.run(parked_keys_of_projection(database, name)))
 
 
-def show_parked(keys: Sequence[ParkedKey]) -> None:
-    """A table of them, or that there are none."""
+def show_parked(keys: Sequence[ParkedKey], *, with_consumer: bool = False) -> None:
+    """A table of them, or that there are none; with who leaves them out, if several may."""
     if not keys:
         console.print("Nothing is parked.")
         return
-    table = Table("key", box=None, header_style="bold")
+    names = ("consumer", "key") if with_consumer else ("key",)
+    table = Table(*names, box=None, header_style="bold")
     table.add_column("position", justify="right")
     table.add_column("since")
     table.add_column("error", overflow="fold")
     for key in keys:
         since = key.parked_at.isoformat(sep=" ", timespec="seconds")
-        table.add_row(escape(key.key), f"{key.position:,}", since, escape(key.error))
+        who = (key.consumer, escape(key.key)) if with_consumer else (escape(key.key),)
+        table.add_row(*who, f"{key.position:,}", since, escape(key.error))
     console.print(table)
 
 

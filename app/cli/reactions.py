@@ -20,7 +20,7 @@ from app.running import running_database
 @settings_options(*STORE)
 @click.pass_context
 def command(context: click.RichContext, /, **options: Any) -> None:
-    """Show how far the reactor has come, how far behind it is, and which timers wait."""
+    """Show how far reactions and rules have come, how far behind they are; which timers wait."""
     if context.invoked_subcommand is None:
         with running_database(settings_of(options), migrated=True) as database:
             _show(uvloop.run(observe_reactions(database)))
@@ -37,7 +37,8 @@ def parked(**options: Any) -> None:
     A key is a customer's id, or a stream's for events that are nobody's.
     """
     with running_database(settings_of(options), migrated=True) as database:
-        show_parked(uvloop.run(parked_keys_of_reactor(database)))
+        keys = uvloop.run(parked_keys_of_reactor(database))
+        show_parked(keys, with_consumer=True)
 
 
 @command.command
@@ -76,9 +77,10 @@ def _show(status: ReactionsStatus) -> None:
     for column in ("shard", "position", "lag (events)", "lag (s)", "parked"):
         table.add_column(column, justify="right")
     table.add_column("last error", overflow="fold")
-    for shard in status.shards:
+    engine = [("rules", status.engagement)] if status.engagement else []
+    for name, shard in [*((f"{each.shard:,}", each) for each in status.shards), *engine]:
         table.add_row(
-            f"{shard.shard:,}",
+            name,
             f"{shard.position:,}",
             f"{shard.lag_events:,}",
             f"{shard.lag_seconds:.1f}",

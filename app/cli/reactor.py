@@ -16,7 +16,7 @@ from app.running import running_database
 @click.command
 @settings_options(*STORE, "secret", *SEALING, "shards", *LOGS, "poll_interval_ms")
 def command(**options: Any) -> None:
-    """Let follow from events what policies say, and fire timers.
+    """Let follow from events what policies and rules say, and fire timers.
 
     Any number may run, on any machines: they share the shards, and stand in for one another.
     """

@@ -53,12 +53,15 @@ _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _ONLY_EQUAL = "it is sensitive: it can only be compared with another sensitive value, by == or !="
 
 
-def check(text: str, scope: Scope, result: Result) -> frozenset[str]:
-    """The names below `event.data` and `trigger.data` that it reads. Raises `InvalidExpression`."""
+def check(text: str, scope: Scope, result: Result, *, name: str = "") -> frozenset[str]:
+    """The names below `event.data` and `trigger.data` that it reads. Raises `InvalidExpression`.
+
+    `name` is the parameter's that its value is to be.
+    """
     if len(text) > MAX_EXPRESSION_CHARACTERS:
         raise InvalidExpression(f"it has more than {MAX_EXPRESSION_CHARACTERS} characters")
     program = _program(text, scope)
-    for offset, message in _faults(program.tree, scope, result):
+    for offset, message in _faults(program.tree, scope, result, name):
         raise _fault(text, offset, message)
     _check_types(text, scope, result, list(chains_in(program.tree)))
     return frozenset(chain.text for chain in chains_in(program.tree) if chain.base in OPEN)
@@ -104,12 +107,14 @@ def _unknown(name: str, scope: Scope) -> str:
     return f"there is no such field of {root}, but {', '.join(known)}"
 
 
-def _faults(tree: Node, scope: Scope, result: Result) -> Iterator[tuple[int, str]]:
+def _faults(tree: Node, scope: Scope, result: Result, name: str) -> Iterator[tuple[int, str]]:
     for chain in chains_in(tree):
         yield from _faults_of_chain(chain, scope)
     is_alone = result is Result.PARAMETER and _is_sensitive(tree, scope)
     if not is_alone:
         yield from _misused(tree, scope, is_compared=False)
+    elif isinstance(tree, Select) and tree.field != name:  # a sealed value is bound to its name
+        yield tree.offset, f"it is sensitive, so the parameter has its name: {tree.field}"
     yield from _costly(tree, is_inside=False)
 
 

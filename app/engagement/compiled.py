@@ -66,7 +66,8 @@ def check_rule(
     for place in places_in(rule, commands):
         scope = _scope_of(place, known)
         try:
-            names = check(place.text, scope, place.result)
+            name = place.field.rpartition(".")[2]
+            names = check(place.text, scope, place.result, name=name)
         except InvalidExpression as error:
             detail = f"{error}{_on_other_type(place, rule)}"
             faults.append(Fault(place.field, detail, error.line, error.column))

@@ -105,12 +105,15 @@ async def reactions_status(connection: Connection) -> ReactionsStatus:
 
 
 class ReactorGauges(NamedTuple):
-    """Where it is published how the reactor is doing, all shards together."""
+    """Where it is published how the reactor is doing, all shards together, and the engine."""
 
     lag_events: Gauge
     lag_seconds: Gauge
     parked_keys: Gauge
     timers_overdue: Gauge
+    engagement_lag_events: Gauge
+    engagement_lag_seconds: Gauge
+    engagement_parked_keys: Gauge
 
 
 @asynccontextmanager
@@ -141,3 +144,7 @@ async def _publish(connection: Connection, gauges: ReactorGauges) -> None:
     gauges.lag_seconds.set(max((shard.lag_seconds for shard in shards), default=0))
     gauges.parked_keys.set(sum(shard.parked_keys for shard in shards))
     gauges.timers_overdue.set(overdue)
+    for engine in await shards_status(connection, ENGAGEMENT):
+        gauges.engagement_lag_events.set(engine.lag_events)
+        gauges.engagement_lag_seconds.set(engine.lag_seconds)
+        gauges.engagement_parked_keys.set(engine.parked_keys)

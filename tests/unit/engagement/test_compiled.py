@@ -84,7 +84,7 @@ def test_every_built_in_type_has_a_shape() -> None:
 def test_a_rule_is_compiled_from_what_was_recorded_of_it() -> None:
     rule = rule_of(
         {"do": "offer", "offer": "ten", "expires_in": "2d"},
-        {**SEND, "parameters": {"code": "offer.code", "to": "trigger.data.email"}},
+        {**SEND, "parameters": {"code": "offer.code", "email": "trigger.data.email"}},
         {"do": "branch", "condition": "trigger.data.amount != null", "then": [{"do": "end"}]},
         trigger={"event": "Order Placed", "key": "event.data.order_id"},
         pattern={
@@ -102,7 +102,7 @@ def test_a_rule_is_compiled_from_what_was_recorded_of_it() -> None:
         "trigger.key",
         "pattern.of[0].where",
         "steps[1].parameters.code",
-        "steps[1].parameters.to",
+        "steps[1].parameters.email",
         "steps[2].condition",
     }
     assert compiled.types == {"Order Placed", "Paid"}

@@ -42,13 +42,13 @@ def facts(*, traits: dict[str, Any] | None = None, **data: Any) -> Facts:
 
 
 def value_of(text: str, result: Result = Result.BOOL, seen: Facts | None = None) -> Any:
-    check(text, SCOPE, result)
+    check(text, SCOPE, result, name="email")
     return CelExpression(text, SCOPE.shapes, result).evaluate(seen or facts())
 
 
-def refusal_of(text: str, result: Result = Result.BOOL) -> InvalidExpression:
+def refusal_of(text: str, result: Result = Result.BOOL, name: str = "email") -> InvalidExpression:
     with pytest.raises(InvalidExpression) as raised:
-        check(text, SCOPE, result)
+        check(text, SCOPE, result, name=name)
     return raised.value
 
 
@@ -157,6 +157,7 @@ def test_what_is_wrong_is_said_with_its_place(
 @pytest.mark.parametrize("text", ["event.data.email", "trigger.data.basket.email"])
 def test_only_a_parameter_is_a_sensitive_value_and_it_stays_sealed(text: str) -> None:
     assert set(value_of(text, Result.PARAMETER)) == {"$tidings"}
+    assert "has its name: email" in str(refusal_of(text, Result.PARAMETER, name="to"))
     assert "sensitive" in str(refusal_of(text, Result.VALUE))
     assert "sensitive" in str(refusal_of(f"[{text}]", Result.PARAMETER))
 

@@ -1,0 +1,54 @@
+"""Rules that are saved over HTTP act on what services send; what they decide is shown."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.fixtures.api import Api, until_async
+
+pytestmark = pytest.mark.anyio
+
+DEADLINE_S = 30
+
+
+async def test_a_rule_acts_on_an_event_and_says_so_on_the_timeline(api: Api) -> None:
+    name, who, event_type = f"rule-{uuid4()}", f"customer-of-{uuid4()}", f"Clicked {uuid4()}"
+    path = f"/v1/rules/{name}"
+    rule = {
+        "trigger": {
+            "event": event_type,
+            "where": "event.data.email == profile.traits.email && event.data.times > 2",
+        },
+        "steps": [
+            {"do": "send", "kind": "news", "text": "We saw you"},
+            {"do": "record", "type": f"{event_type} enough", "data": {"n": "trigger.data.times"}},
+        ],
+        "limits": {"consent": False},
+    }
+    saved = await api.send("PUT", path, rule)
+    assert saved.status == 200, saved
+    assert (await api.post(f"{path}/go-live", {"version": 1})).status == 200
+    traits = {"traits": {"email": "anna@example.com"}}
+    assert (await api.post(f"/v1/customers/{who}/register", traits)).status == 200
+    for times, email in ((3, "bert@example.com"), (2, "anna@example.com"), (3, "anna@example.com")):
+        data = {"times": times, "email": email}
+        await api.record({"type": event_type, "customer_id": who, "data": data})
+
+    async def is_there() -> bool:
+        return bool((await api.read(f"/v1/customers/{who}/inbox"))["items"])
+
+    await until_async(is_there, seconds=DEADLINE_S)
+    [message] = (await api.read(f"/v1/customers/{who}/inbox"))["items"]
+    assert message["text"] == "We saw you"
+    head = (await api.log())[-1]["position"]
+    timeline = await api.all_items(f"/v1/customers/{who}/timeline", min_position=head)
+    titles = [entry["title"] for entry in timeline]
+    assert f"Decided by rule {name}: acted" in titles
+    [recorded] = [entry for entry in timeline if entry["type"] == f"{event_type} enough"]
+    assert _data_of(recorded) == {"n": 3}
+    await api.post(f"{path}/retire", {})
+
+
+def _data_of(entry: dict[str, Any]) -> Any:
+    return entry.get("data")
