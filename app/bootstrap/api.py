@@ -23,6 +23,8 @@ from app.engagement.commands import CALLABLE
 from app.engagement.routes import rule_routes
 from app.engagement.rules import Rules
 from app.engagement.shapes import EventShapes
+from app.engagement.why import Explaining
+from app.engagement.why_routes import why_routes
 from app.eventstore.acts import Acts
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.clock import followed_clock
@@ -247,7 +249,7 @@ def _api(of: _Opened) -> App:
             *log_routes(store, disclosure, Cursors(of.secret)),
             *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
-            *_rule_routes(of, Commands(executor, of.secret), fields),
+            *_rule_routes(of, Commands(executor, of.secret), fields, disclosure),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
             *export_routes(exports_of(store, of.reading.models, disclosure)),
             *_query_routes(of, disclosure, fields.everywhere),
@@ -319,12 +321,17 @@ def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
 
 
 def _rule_routes(
-    of: _Opened, commands: Commands, fields: SensitiveFields
+    of: _Opened, commands: Commands, fields: SensitiveFields, disclosure: Disclosure
 ) -> list[HTTPRouteHandler]:
     shapes = EventShapes(CATALOGUE, fields, of.event_types.schema)
     rules = Rules(of.store, CODEC, shapes, CALLABLE)
     backtests = Backtests(of.store, CODEC, Scan(of.store.pool, UPCASTERS), rules)
-    return [*rule_routes(commands, rules), *backtest_routes(backtests)]
+    explaining = Explaining(of.store, CODEC)
+    return [
+        *rule_routes(commands, rules),
+        *backtest_routes(backtests),
+        *why_routes(explaining, disclosure),
+    ]
 
 
 def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:
