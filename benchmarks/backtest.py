@@ -6,7 +6,12 @@ from time import perf_counter
 import msgspec
 
 from app.catalogue import CATALOGUE, CODEC
-from app.engagement.backtest import Asked, Backtests, Period, Summary
+from app.engagement.backtest import Backtests
+from app.engagement.backtested import (
+    Asked,
+    Period,
+    Summary,
+)
 from app.engagement.commands import CALLABLE
 from app.engagement.rule import Rule
 from app.engagement.rules import Rules

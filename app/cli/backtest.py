@@ -15,8 +15,17 @@ from app.bootstrap.rules import opened_rules
 from app.cli import console
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.rule_file import read_rule
-from app.engagement.backtest import MAX_SHOWN_DECISIONS, Asked, Period, Shown, Summary, Tested
-from app.engagement.backtest import Progress as Position
+from app.engagement.backtested import (
+    MAX_SHOWN_DECISIONS,
+    Asked,
+    Period,
+    Shown,
+    Summary,
+    Tested,
+)
+from app.engagement.backtested import (
+    Progress as Position,
+)
 from app.engagement.compiled import InvalidRule
 from app.engagement.rule import Rule
 from app.http.parameters import instant

@@ -8,22 +8,29 @@ rule was; what it would have done is not in the log, so nothing follows from it.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
-from msgspec import Meta, Struct
-
+from app.engagement.backtested import (
+    Asked,
+    Period,
+    Progress,
+    Shown,
+    Summary,
+    Tally,
+    difference_of,
+    shown_of,
+)
 from app.engagement.course import Decided
-from app.engagement.decider import RULE, NoSuchRuleVersion
-from app.engagement.events import DecisionMade, Held, Outcome, RuleSaved, RuleWentLive
+from app.engagement.decider import NoSuchRuleVersion
+from app.engagement.events import RuleSaved, RuleWentLive
 from app.engagement.history import changes_between
 from app.engagement.profiles import PROFILE_TYPES
-from app.engagement.replay import Buried, Replay, Trial, types_for
+from app.engagement.replay import Buried, Replay, Trial, name_of, types_for
 from app.engagement.rule import Rule
-from app.engagement.rulebook import SETTINGS
 from app.engagement.rules import Rules
 from app.eventstore.codec import Codec
 from app.eventstore.database import fetch
@@ -32,8 +39,6 @@ from app.eventstore.scanning import Scan
 from app.kernel.errors import InvalidInput, NotFound
 from app.kernel.event import Event, RecordedEvent
 
-MAX_SHOWN_DECISIONS = 1_000_000
-DEFAULT_SHOWN_DECISIONS = 100
 TURN_S = 0.005
 """For so long the event loop is kept from others."""
 MAX_POSITION = 2**63 - 1
@@ -43,93 +48,6 @@ _WHEN = "SELECT position_at(%s), position_at(least(%s, clock_now())), least(%s, 
 _BURIED = "SELECT erased_at, array_agg(customer_id) FROM tombstones GROUP BY erased_at"
 
 
-class Period(Struct, frozen=True):
-    """A time of the log."""
-
-    begin: datetime
-    """Inclusive."""
-    end: datetime
-    """Exclusive."""
-
-
-class Progress(Struct, frozen=True):
-    """How far it has come."""
-
-    position: Annotated[int, Meta(examples=[500_000])]
-    end: Annotated[int, Meta(examples=[1_200_000])]
-    """The position up to which it goes."""
-
-
-class Shown(Struct, frozen=True):
-    """A decision, without what it has seen."""
-
-    customer_id: Annotated[str, Meta(examples=["anna"])]
-    at: datetime
-    rule_version: int
-    step: str
-    outcome: Outcome
-    held: Sequence[Held]
-    did: Sequence[str]
-    """``send``, ``offer``, ``record`` or ``command``."""
-    is_compared: bool
-    """Whether it is of what is compared with."""
-
-
-class Tested(Struct, frozen=True):
-    """What came of one version, or of the rule as it was."""
-
-    version: int | None
-    """Null: as the rule was, in whatever versions."""
-    customers: int
-    """On whom anything was decided."""
-    reached: int
-    """Customers for whom something was done."""
-    outcomes: Mapping[str, int]
-    held: Mapping[str, int]
-    """Decisions by reason, of those that were held back or ended."""
-    did: Mapping[str, int]
-    """What was done, and how often."""
-    left_out: int
-    """Customers of whom something could not be evaluated, as the engine would park them."""
-
-
-class Difference(Struct, frozen=True):
-    """Customers for whom something was done."""
-
-    both: int
-    only_tested: int
-    only_compared: int
-
-
-class Summary(Struct, frozen=True):
-    """What came of a backtest."""
-
-    rule: str
-    begin: datetime
-    end: datetime
-    begun_at_position: int
-    """After which events were looked at, so that what runs when the period begins is known."""
-    end_position: int
-    events: int
-    """Looked at by rules."""
-    tested: Tested
-    compared: Tested | None
-    difference: Difference | None
-
-
-class Asked(Struct, frozen=True):
-    """What to test."""
-
-    period: Period
-    version: int | None = None
-    rule: Rule | None = None
-    """A draft; without both, the rule as it was."""
-    compare_with: int | None = None
-    """Another version."""
-    decisions: int = DEFAULT_SHOWN_DECISIONS
-    """How many to show."""
-
-
 class _Change(NamedTuple):
     """An event of a rule, or of the settings."""
 
@@ -137,38 +55,6 @@ class _Change(NamedTuple):
     at: datetime
     name: str
     event: Event
-
-
-class _Tally:
-    """Counts what was decided."""
-
-    def __init__(self, version: int | None) -> None:
-        self._version = version
-        self._outcomes: Counter[str] = Counter()
-        self._held: Counter[str] = Counter()
-        self._did: Counter[str] = Counter()
-        self._customers: set[str] = set()
-        self.reached: set[str] = set()
-
-    def add(self, customer_id: str, made: DecisionMade) -> None:
-        self._customers.add(customer_id)
-        self._outcomes[made.outcome.value] += 1
-        if made.outcome is Outcome.ACTED:
-            self.reached.add(customer_id)
-        else:
-            self._held.update({held.by for held in made.held})
-        self._did.update(did.what for did in made.did)
-
-    def tested(self, trial: Trial) -> Tested:
-        return Tested(
-            self._version,
-            len(self._customers),
-            len(self.reached),
-            dict(self._outcomes),
-            dict(self._held),
-            dict(self._did),
-            len(trial.troubled),
-        )
 
 
 class Backtests:
@@ -232,9 +118,7 @@ class Backtests:
         """All that ever happened to rules, in the log's order."""
         recorded = await changes_between(self._store, 0, MAX_POSITION)
         return [
-            _Change(
-                each.position, each.recorded_at, _name_of(each.stream), self._codec.decode(each)
-            )
+            _Change(each.position, each.recorded_at, name_of(each.stream), self._codec.decode(each))
             for each in recorded
         ]
 
@@ -268,7 +152,7 @@ class Backtest:
         self._left_to_show = shown
         self._scan = scan
         self._replay = Replay(codec, len(tried), buried)
-        self._tallies = [_Tally(saved.rule_version if saved else None) for saved in tried]
+        self._tallies = [Tally(saved.rule_version if saved else None) for saved in tried]
         self._types = types_for(self._rules_of(changes))
         self._has_begun = False
         self._events = 0
@@ -369,7 +253,7 @@ class Backtest:
                     self.on_decided(number, decided)
                 if self._left_to_show:
                     self._left_to_show -= 1
-                    yield _shown(decided, is_compared=number > 0)
+                    yield shown_of(decided, is_compared=number > 0)
 
     def _is_within(self, at: datetime) -> bool:
         return self.period.begin <= at < self.period.end
@@ -388,38 +272,11 @@ class Backtest:
             events=self._events,
             tested=tested[0],
             compared=tested[1] if len(tested) > 1 else None,
-            difference=_difference(*self._tallies) if len(tested) > 1 else None,
+            difference=difference_of(*self._tallies) if len(tested) > 1 else None,
         )
-
-
-def _difference(tested: _Tally, compared: _Tally) -> Difference:
-    return Difference(
-        both=len(tested.reached & compared.reached),
-        only_tested=len(tested.reached - compared.reached),
-        only_compared=len(compared.reached - tested.reached),
-    )
-
-
-def _shown(decided: Decided, *, is_compared: bool) -> Shown:
-    made = decided.decision.made
-    return Shown(
-        decided.customer_id,
-        made.at,
-        made.rule_version,
-        made.step,
-        made.outcome,
-        made.held,
-        [did.what for did in made.did],
-        is_compared,
-    )
 
 
 def _version(saved: Mapping[int, RuleSaved], number: int) -> RuleSaved:
     if number not in saved:
         raise NoSuchRuleVersion
     return saved[number]
-
-
-def _name_of(stream: str) -> str:
-    category, _, name = stream.partition("-")
-    return name if category == RULE.category else SETTINGS

@@ -12,12 +12,11 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from msgspec import Meta, Struct, field
 
-from app.engagement.backtest import (
+from app.engagement.backtest import Backtest, Backtests
+from app.engagement.backtested import (
     DEFAULT_SHOWN_DECISIONS,
     MAX_SHOWN_DECISIONS,
     Asked,
-    Backtest,
-    Backtests,
     Period,
     Progress,
     Shown,

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from app.engagement.cel_names import Chain, Read, chain_at, chains_in, read_of
 from app.engagement.cel_tree import Call, Comprehension, Constant, Ident, Node, tree_of, walk
-from app.engagement.cel_values import AS_THEY_ARE, Sizes, bindable, plain
+from app.engagement.cel_values import AS_THEY_ARE, Sizes, bindable, plain, storable
 from app.engagement.expressions import CannotEvaluate, Result
 from app.engagement.facts import FIXED, MISSING, OPEN, Facts, finder
 from app.engagement.shapes import Kind, Shape
@@ -197,7 +197,7 @@ def _checked(value: Any, result: Result) -> Any:
         case Result.NUMBER if isinstance(value, float) and isfinite(value):
             return value
         case Result.STRING if isinstance(value, str):
-            return value
+            return storable(value)
         case Result.KEY if isinstance(value, str | int) and not isinstance(value, bool):
             return _short(value)
         case Result.VALUE | Result.PARAMETER:
@@ -208,7 +208,7 @@ def _checked(value: Any, result: Result) -> Any:
 def _short(key: str | int) -> str | int:
     if isinstance(key, str) and not 1 <= len(key) <= MAX_KEY_CHARACTERS:
         raise CannotEvaluate(f"a key has 1 to {MAX_KEY_CHARACTERS} characters")
-    return key
+    return storable(key) if isinstance(key, str) else key
 
 
 def _bounded(value: Any) -> Any:

@@ -96,7 +96,7 @@ def plain(value: Any, sizes: Sizes, depth: int = 0) -> Any:
     sizes.total += 1
     if isinstance(value, str):
         sizes.total += len(value) // CHARACTERS_A_STEP
-        return value
+        return storable(value)
     if isinstance(value, Mapping | list | tuple):
         return _container(value, sizes, depth)
     if isinstance(value, float) and not isfinite(value):
@@ -106,6 +106,13 @@ def plain(value: Any, sizes: Sizes, depth: int = 0) -> Any:
     if value is None or isinstance(value, int | float | datetime):
         return value
     raise CannotEvaluate("a value is of a kind that JSON does not know")
+
+
+def storable(text: str) -> str:
+    """The text, if the log can hold it. Raises `CannotEvaluate`."""
+    if "\0" in text:
+        raise CannotEvaluate("a text has the character NUL")
+    return text
 
 
 def _container(value: Any, sizes: Sizes, depth: int) -> Any:
@@ -119,5 +126,7 @@ def _container(value: Any, sizes: Sizes, depth: int) -> Any:
         return [plain(one, sizes, depth + 1) for one in value]
     if not all(isinstance(name, str) for name in value):
         raise CannotEvaluate("the names of a map are strings")
+    for name in value:
+        storable(name)
     sizes.total += sum(1 + len(name) // CHARACTERS_A_STEP for name in value)
     return {name: plain(one, sizes, depth + 1) for name, one in value.items()}

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from app.engagement.carrying import category_of
 from app.engagement.course import Course, Decided, Trouble
+from app.engagement.decider import RULE
 from app.engagement.evaluator import Evaluator
 from app.engagement.events import RuleResumed
 from app.engagement.history import RULE_TYPES
@@ -16,7 +17,7 @@ from app.engagement.passage import is_seen, may_trigger, seen
 from app.engagement.places import types_of
 from app.engagement.profiles import PROFILE_TYPES, Known, evolved, nobody, whose
 from app.engagement.rule import Rule
-from app.engagement.rulebook import RuleBook
+from app.engagement.rulebook import SETTINGS, RuleBook
 from app.engagement.state import CustomerState, Profile, SeenEvent, Totals
 from app.eventstore.codec import Codec
 from app.kernel.event import Event, RecordedEvent
@@ -135,6 +136,10 @@ class Replay:
         self._buried = buried
         self.trials = [Trial(self._cast.profile) for _ in range(trials)]
 
+    def profile(self, customer_id: str) -> Profile:
+        """A customer's, as of now."""
+        return self._cast.profile(customer_id)
+
     def take(self, recorded: RecordedEvent) -> SeenEvent | None:
         """The next event of the log, if it is none of a rule; as rules see it, when any does."""
         if recorded.type in PROFILE_TYPES:
@@ -162,3 +167,9 @@ def types_for(rules: Sequence[Rule]) -> frozenset[str]:
     """The types of events that a replay of these rules takes."""
     looked_at = {event_type for rule in rules for _, event_type in types_of(rule)}
     return frozenset({*filter(may_trigger, looked_at), *PROFILE_TYPES}) - RULE_TYPES
+
+
+def name_of(stream: str) -> str:
+    """Whose changes a stream of `RULE_TYPES` holds, as `RuleBook.apply` names it."""
+    category, _, name = stream.partition("-")
+    return name if category == RULE.category else SETTINGS

@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue import CATALOGUE, CODEC
-from app.engagement.backtest import (
+from app.engagement.backtest import Backtest, Backtests
+from app.engagement.backtested import (
     Asked,
-    Backtest,
-    Backtests,
     Difference,
     Period,
     Shown,

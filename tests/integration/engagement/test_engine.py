@@ -145,7 +145,7 @@ async def test_a_profile_is_the_customers_at_the_place_of_the_event(stage: Stage
 async def test_rules_see_what_the_engine_records_and_a_chain_without_an_end_is_cut(
     stage: Stage,
 ) -> None:
-    again = [{"do": "record", "type": "tick", "data": {"n": "event.data.n + 1"}}]
+    again = [{"do": "record", "type": "tick", "data": {"n": "trigger.data.n + 1"}}]
     await stage.live(steps=again)
     await stage.live("goal", trigger={"event": "message.requested"}, steps=[{"do": "end"}])
     await stage.live("sends", trigger={"event": "tick", "where": "event.data.n == 3"})
@@ -163,8 +163,8 @@ async def test_a_command_that_is_refused_is_noted_and_the_rest_is_done(stage: St
     flag = {
         "do": "command",
         "command": "transactions/flag",
-        "id": "event.data.id",
-        "fields": {"score": "event.data.score", "reason": '"velocity"'},
+        "id": "trigger.data.id",
+        "fields": {"score": "trigger.data.score", "reason": '"velocity"'},
     }
     await stage.live(steps=[flag, SEND])
     async with stage.deciding():
@@ -263,3 +263,36 @@ async def test_its_place_is_shown_with_reactions(stage: Stage) -> None:
         status = await reactions_status(connection)
     assert status.engagement is not None
     assert (status.engagement.position, status.engagement.lag_events) == (1, 0)
+
+
+async def test_what_the_log_cannot_hold_is_a_failure_of_its_rule_alone(stage: Stage) -> None:
+    odd = [{"do": "record", "type": "odd", "data": {"text": r'"\u0000"'}}]
+    await stage.live(steps=odd)
+    await stage.live("other")
+    async with stage.deciding():
+        await stage.happen()
+        assert sorted(await stage.until_told(2)) == ["acted", "failed:failed"]
+    assert await stage.parked() == []
+
+
+async def test_an_event_that_cannot_be_decided_on_is_parked_and_those_around_it_are_not(
+    stage: Stage,
+) -> None:
+    await stage.live(pattern={"is": "count", "at_least": 2, "within": "1h"})
+    for who in ("anna", "bert", "carl"):
+        await stage.happen("tick", who)
+    await stage.decided()
+    one = "WHERE key = 'customer/bert'"
+    begun = "'{instances,0,seen,0,0}', '\"2026-01-01T00:00:00\"'"
+    [(state,)] = await stage.rows(f"SELECT state::text FROM engagement_states {one}")
+    await stage.rows(f"UPDATE engagement_states SET state = jsonb_set(state, {begun}) {one}")
+    for who in ("anna", "bert", "carl"):
+        await stage.happen("tick", who)
+    await stage.decided()
+    [_, _, _, _, second, _] = await stage.events("tick")
+    assert await stage.parked() == [("bert", second.position)]
+    assert await stage.told() == ["acted", "acted"]
+    await stage.rows(f"UPDATE engagement_states SET state = '{state}' {one}")
+    assert await stage.retry_parked() == [("bert", None)]
+    assert await stage.told() == ["acted"] * 3
+    assert await stage.replayed() == await stage.recorded()
