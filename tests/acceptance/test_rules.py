@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from app.engagement import ready_made
 from tests.fixtures.api import Api
 from tests.fixtures.tidings_up import TidingsUp, tidings
 
@@ -165,9 +166,23 @@ def test_rules_are_written_in_the_terminal(tidings_up: TidingsUp) -> None:
     assert "retired" in line
 
 
+def test_ready_made_rules_are_listed_and_printed_with_their_templates(
+    tidings_up: TidingsUp,
+) -> None:
+    listed = run(tidings_up, "examples").stdout
+    assert {line.split()[0] for line in listed.splitlines()[1:]} >= set(ready_made.names())
+    printed = run(tidings_up, "examples", "win-back").stdout
+    assert json.loads(printed)["goal"]["event"] == "order.placed"
+    template = run(tidings_up, "examples", "win-back", "--template").stdout
+    assert json.loads(template)["default_language"] == "en"
+
+
 @pytest.mark.parametrize(
     ("arguments", "given", "status", "said"),
     [
+        (("examples", "nothing"), "", 1, "there is no ready-made rule 'nothing'"),
+        (("examples", "support-burst", "--template"), "", 1, "names no template"),
+        (("examples", "--template"), "", 2, "say of which rule"),
         (("save", "wrong", "-"), "[" * 100_000, 2, "at most 65536 bytes"),
         (("save", "wrong", "-"), "[" * 60_000, 2, "FILE"),
         (
