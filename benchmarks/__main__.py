@@ -18,6 +18,7 @@ from rich.console import Console
 
 from app.embedded import EmbeddedPostgres
 from benchmarks import (
+    backtest,
     deciders,
     engagement,
     function,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Callable[[Bench], Awaitable[Section]]] = {
     "read-models": read_models.measure,
     "lag": lag.measure,
     "reactions": reactions.measure,
+    "backtest": backtest.measure,
     "deciders": deciders.measure,
     "engagement": engagement.measure,
     "growth": growth.measure,
@@ -83,6 +85,7 @@ def main(
                  while 1,000 events come a second
     reactions    from an event to what follows from it, while 500 events
                  come a second; timers; a reactor's throughput
+    backtest     events that a rule is tried on, of a long log
     deciders     commands to modules, beside plain events
     engagement   the engine with 1 to 1,000 live rules, how soon it decides,
                  and its memory

@@ -8,9 +8,12 @@ from projections.audit import AUDIT
 from projections.cases import CASES
 from projections.customer_offers import CUSTOMER_OFFERS
 from projections.customers import CUSTOMERS
+from projections.decisions import DECISIONS
+from projections.engagement import ENGAGEMENT
 from projections.inbox import INBOX
 from projections.offers import OFFERS
 from projections.projection import Projection
+from projections.reaction_times import REACTION_TIMES
 from projections.timeline import TIMELINE
 from projections.visits import VISITS
 
@@ -23,6 +26,9 @@ PROJECTIONS: tuple[Projection[Any], ...] = (
     OFFERS,
     CASES,
     CUSTOMER_OFFERS,
+    DECISIONS,
+    ENGAGEMENT,
+    REACTION_TIMES,
     AUDIT,
 )
 

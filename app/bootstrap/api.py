@@ -17,10 +17,14 @@ from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.delivery.desk import Desk
 from app.delivery.routes import delivery_routes, receipt_routes
 from app.delivery.webhook import signing
+from app.engagement.backtest import Backtests
+from app.engagement.backtest_routes import backtest_routes
 from app.engagement.commands import CALLABLE
 from app.engagement.routes import rule_routes
 from app.engagement.rules import Rules
 from app.engagement.shapes import EventShapes
+from app.engagement.why import Explaining
+from app.engagement.why_routes import why_routes
 from app.eventstore.acts import Acts
 from app.eventstore.broadcast import Broadcast
 from app.eventstore.clock import followed_clock
@@ -29,6 +33,7 @@ from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.replica import opened_replica
 from app.eventstore.routes import log_routes
+from app.eventstore.scanning import Scan
 from app.http.app import create_app
 from app.http.asgi import App
 from app.http.edge import Edge
@@ -76,8 +81,12 @@ from projections.customer_offers.queries import CustomerOffers
 from projections.customer_offers.routes import customer_offer_routes
 from projections.customers.queries import Customers
 from projections.customers.routes import customer_query_routes
+from projections.decisions.queries import Decisions
+from projections.decisions.routes import decision_routes
 from projections.diff.queries import Diffs
 from projections.diff.routes import diff_routes
+from projections.engagement.queries import Engagements
+from projections.engagement.routes import engagement_routes
 from projections.export.routes import export_routes
 from projections.inbox.live import LiveInboxes, live_inbox_routes
 from projections.inbox.queries import Inboxes
@@ -88,6 +97,8 @@ from projections.offers.live import LiveOffers, drivers_of, live_offer_routes
 from projections.offers.queries import Offers
 from projections.offers.routes import offer_routes
 from projections.queries import ProjectionQueries
+from projections.reaction_times.queries import ReactionTimesQuery
+from projections.reaction_times.routes import reaction_time_routes
 from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
 from projections.registry import PROJECTIONS, projection_named
@@ -238,7 +249,7 @@ def _api(of: _Opened) -> App:
             *log_routes(store, disclosure, Cursors(of.secret)),
             *quarantine_routes(quarantine, replay, disclosure, of.reading.models.cursors),
             *_command_routes(of, Commands(executor, of.secret)),
-            *_rule_routes(of, Commands(executor, of.secret), fields),
+            *_rule_routes(of, Commands(executor, of.secret), fields, disclosure),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
             *export_routes(exports_of(store, of.reading.models, disclosure)),
             *_query_routes(of, disclosure, fields.everywhere),
@@ -310,10 +321,17 @@ def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
 
 
 def _rule_routes(
-    of: _Opened, commands: Commands, fields: SensitiveFields
+    of: _Opened, commands: Commands, fields: SensitiveFields, disclosure: Disclosure
 ) -> list[HTTPRouteHandler]:
     shapes = EventShapes(CATALOGUE, fields, of.event_types.schema)
-    return rule_routes(commands, Rules(of.store, CODEC, shapes, CALLABLE))
+    rules = Rules(of.store, CODEC, shapes, CALLABLE)
+    backtests = Backtests(of.store, CODEC, Scan(of.store.pool, UPCASTERS), rules)
+    explaining = Explaining(of.store, CODEC)
+    return [
+        *rule_routes(commands, rules),
+        *backtest_routes(backtests),
+        *why_routes(explaining, disclosure),
+    ]
 
 
 def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:
@@ -333,6 +351,9 @@ def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list
         *inbox_routes(Inboxes(models), disclosure),
         *live_inbox_routes(LiveInboxes(log), of.closing, disclosure),
         *activity_count_routes(ActivityCounts(models)),
+        *decision_routes(Decisions(models, UPCASTERS), disclosure),
+        *engagement_routes(Engagements(models)),
+        *reaction_time_routes(ReactionTimesQuery(models)),
         *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
         *offer_routes(Offers(models, of.clock), disclosure),
         *customer_offer_routes(CustomerOffers(models), disclosure),

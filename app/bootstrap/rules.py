@@ -7,6 +7,7 @@ from typing import NamedTuple
 from app.bootstrap.sealing import sensitive_fields_of
 from app.bootstrap.store import command_store
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.engagement.backtest import Backtests
 from app.engagement.commands import CALLABLE
 from app.engagement.decider import RULE, RuleCommand
 from app.engagement.rule import Rule
@@ -14,6 +15,7 @@ from app.engagement.rules import Rules
 from app.engagement.shapes import EventShapes
 from app.eventstore.database import Database
 from app.eventstore.execute import Executed, Executor, Step
+from app.eventstore.scanning import Scan
 from app.kernel.event import Metadata
 from app.modules.event_types.declared import EventTypes
 from app.settings import Settings
@@ -24,6 +26,7 @@ class OpenedRules(NamedTuple):
 
     rules: Rules
     executor: Executor
+    backtests: Backtests
 
     async def save(self, name: str, rule: Rule, metadata: Metadata) -> int:
         """Save it and answer which version it is. Raises what `Rules.saving` raises."""
@@ -43,4 +46,6 @@ async def opened_rules(settings: Settings, database: Database) -> AsyncIterator[
         await event_types.refresh()
         fields = sensitive_fields_of(settings, event_types)
         shapes = EventShapes(CATALOGUE, fields, event_types.schema)
-        yield OpenedRules(Rules(store, CODEC, shapes, CALLABLE), Executor(store, CODEC))
+        rules = Rules(store, CODEC, shapes, CALLABLE)
+        backtests = Backtests(store, CODEC, Scan(store.pool, UPCASTERS), rules)
+        yield OpenedRules(rules, Executor(store, CODEC), backtests)

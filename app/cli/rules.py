@@ -1,4 +1,4 @@
-"""``tidings rules list | show | save | go-live | pause | resume | retire``."""
+"""``tidings rules list | show | save | go-live | pause | resume | retire | backtest``."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO, TypeVar
@@ -12,18 +12,17 @@ from rich.table import Table
 from app.bootstrap.rules import OpenedRules, opened_rules
 from app.cli import console
 from app.cli.acting import acting
+from app.cli.backtest import backtest
 from app.cli.options import STORE, settings_of, settings_options
+from app.cli.rule_file import read_rule
 from app.engagement.compiled import InvalidRule
 from app.engagement.decider import GoLive, Pause, Resume, Retire, RuleCommand
 from app.engagement.events import OnChange
-from app.engagement.rule import Rule
 from app.engagement.rules import RuleDetails, RuleSummary
 from app.kernel.errors import InvalidInput
 from app.running import running_database
 
 T = TypeVar("T")
-
-MAX_FILE_BYTES = 64 * 1024
 
 _NAME = click.argument("name")
 
@@ -31,6 +30,9 @@ _NAME = click.argument("name")
 @click.group
 def command() -> None:
     """Write rules, and let them go live, pause and retire."""
+
+
+command.add_command(backtest)
 
 
 @command.command("list")
@@ -69,7 +71,7 @@ def save(name: str, file: BinaryIO, **options: Any) -> None:
 
     It is a draft until it goes live. Nothing when the newest version says the same.
     """
-    rule = _read(file)
+    rule = read_rule(file, field="FILE")
 
     async def saved(opened: OpenedRules) -> int:
         return await opened.save(name, rule, acting())
@@ -143,16 +145,6 @@ def _run(options: dict[str, Any], name: str, command: RuleCommand) -> None:
 def _live(rule: RuleSummary) -> str:
     live = "none" if rule.live_version is None else str(rule.live_version)
     return f"{live}, {rule.canary.version} for {rule.canary.share} %" if rule.canary else live
-
-
-def _read(file: BinaryIO) -> Rule:
-    written = file.read(MAX_FILE_BYTES + 1)
-    if len(written) > MAX_FILE_BYTES:
-        raise InvalidInput(f"a rule has at most {MAX_FILE_BYTES} bytes", field="FILE")
-    try:
-        return msgspec.json.decode(written, type=Rule)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(str(error), field="FILE") from error
 
 
 def _with_rules(options: dict[str, Any], work: Callable[[OpenedRules], Awaitable[T]]) -> T:

@@ -63,6 +63,10 @@ class Course:
         self.people[customer_id] = Person(state, profile, None)
         self._expect(customer_id, due_at or state.due_at)
 
+    def leave(self, customer_id: str) -> None:
+        """Let a customer go, of whom nothing is to be kept; who may join again."""
+        del self.people[customer_id]
+
     def forget(self, customer_id: str) -> None:
         """Keep nothing of a customer, who was erased."""
         person = self.people[customer_id]
@@ -82,8 +86,8 @@ class Course:
         """Do what falls due up to a time. Raises `Trouble`."""
         while self._due and self._due[0][0] <= at:
             due_at, customer_id = heappop(self._due)
-            person = self.people[customer_id]
-            if person.due_at == due_at:
+            person = self.people.get(customer_id)
+            if person is not None and person.due_at == due_at:
                 self._fire(customer_id, person, due_at)
 
     def see(self, event: SeenEvent) -> None:

@@ -118,7 +118,7 @@ def _writing_routes(commands: Commands, rules: Rules) -> list[HTTPRouteHandler]:
         try:
             saving = await rules.saving(name, data)
         except InvalidRule as error:
-            raise _as_problem(error) from error
+            raise as_problem(error) from error
         executed = await commands.execute(request, Step(RULE, name, saving))
         version = await rules.version_saved(name, executed.version)
         answer = SavedRule(**structs.asdict(executed), rule_version=version)
@@ -215,9 +215,14 @@ def _settings_routes(commands: Commands) -> list[HTTPRouteHandler]:
     return [change_engagement_settings, read_engagement_settings]
 
 
-def _as_problem(error: InvalidRule) -> InvalidParameters:
+def as_problem(error: InvalidRule, below: str = "") -> InvalidParameters:
+    """Every fault with its place, in a body that is the rule or has it in a field."""
+    prefix = f"{below}." if below else ""
     return InvalidParameters(
-        [FieldError(one.field, one.detail, one.line, one.column) for one in error.faults]
+        [
+            FieldError(f"{prefix}{one.field}", one.detail, one.line, one.column)
+            for one in error.faults
+        ]
     )
 
 

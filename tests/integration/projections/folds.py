@@ -1,5 +1,6 @@
 """The read models as a few lines of plain Python compute them from the log."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
@@ -8,7 +9,10 @@ from typing import Any
 
 import msgspec
 
+from app.engagement.events import DecisionMade, Outcome
 from app.kernel.event import RecordedEvent, kind_of
+from app.modules.messages.events import MessageRequested
+from projections.reaction_times import BOUNDS_MS
 
 Rows = dict[Any, Any]
 
@@ -121,6 +125,101 @@ def fold_cases(log: Iterable[RecordedEvent]) -> dict[str, tuple[Any, ...]]:
         elif event.type == "case.resolved":
             cases.pop(case_id, None)
     return cases
+
+
+def fold_decisions(log: Iterable[RecordedEvent]) -> list[tuple[Any, ...]]:
+    """Customer, position, rule and outcome of every decision, in order."""
+    return sorted(
+        (event.customer_id, event.position, made.rule, made.outcome.value)
+        for event, made in _decisions(log)
+    )
+
+
+def fold_engagement(log: list[RecordedEvent]) -> Counter[tuple[Any, ...]]:
+    """Counts by rule, version, day, measure and detail."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    sent: dict[str, tuple[Any, ...]] = {}
+    for event, made in _decisions(log):
+        key = (made.rule, made.rule_version, event.recorded_at.date())
+        reasons = [held.by for held in made.held]
+        counts[*key, "outcome", made.outcome.value] += 1
+        if made.outcome is Outcome.HELD_BACK:
+            counts.update((*key, "held", reason) for reason in set(reasons))
+        if made.step == "goal":
+            counts[*key, "goal", made.held[0].detail] += 1
+        has_begun = made.outcome in {Outcome.ACTED, Outcome.WAITING, Outcome.HELD_OUT}
+        is_held = made.outcome is Outcome.HELD_BACK and reasons[0] not in {"running", "re_entry"}
+        if made.step == "pattern" and (has_begun or is_held):
+            counts[*key, "entered", ""] += 1
+        for did in made.did:
+            sent.setdefault(did.stream, key)
+    stages = {
+        (event.stream, stage)
+        for event in log
+        if event.stream in sent
+        for stage in _stages(event)
+        if event.position > _decided_at(log, event.stream)
+    }
+    counts.update((*sent[stream], "message", stage) for stream, stage in stages)
+    return counts
+
+
+def fold_reaction_times(log: list[RecordedEvent]) -> Counter[tuple[Any, ...]]:
+    """Counts by day, rule, stage and bucket."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    waiting: dict[str, tuple[Any, ...]] = {}
+    known: set[str] = set()
+    for event in log:
+        if event.type == "decision.made":
+            made = msgspec.json.decode(event.data, type=DecisionMade)
+            key = (event.recorded_at.date(), made.rule)
+            counts[*key, "decided", _bucket(event.recorded_at - made.at)] += 1
+            for did in made.did:
+                if did.not_before is None and did.stream not in known:
+                    waiting[did.stream] = (*key, made.at, event.recorded_at)
+                    known.add(did.stream)
+        elif event.stream in waiting and (_stages(event) & {"sent", "dead", "unknown"}):
+            day, rule, begun_at, decided_at = waiting.pop(event.stream)
+            if "sent" in _stages(event):
+                counts[day, rule, "sent", _bucket(event.recorded_at - decided_at)] += 1
+                counts[day, rule, "in_all", _bucket(event.recorded_at - begun_at)] += 1
+    return counts
+
+
+def _decisions(log: Iterable[RecordedEvent]) -> list[tuple[RecordedEvent, DecisionMade]]:
+    return [
+        (event, msgspec.json.decode(event.data, type=DecisionMade))
+        for event in log
+        if event.type == "decision.made"
+    ]
+
+
+def _decided_at(log: Iterable[RecordedEvent], stream: str) -> int:
+    return next(
+        event.position
+        for event, made in _decisions(log)
+        if any(did.stream == stream for did in made.did)
+    )
+
+
+def _stages(event: RecordedEvent) -> set[str]:
+    """Of a message, what the event brings it to."""
+    data = msgspec.json.decode(event.data)
+    match event.type:
+        case "message.requested":
+            is_there = msgspec.convert(data, MessageRequested).is_in_inbox
+            return {"sent", "delivered"} if is_there else set()
+        case "message.sent":
+            return {"sent", "delivered"} if data["channel"] == "inbox" else {"sent"}
+        case "message.opened" | "message.read":
+            return {"opened"}
+        case "message.delivered" | "message.dead" | "message.unknown":
+            return {event.type.removeprefix("message.")}
+    return set()
+
+
+def _bucket(duration: timedelta) -> int:
+    return bisect_right(BOUNDS_MS, duration / timedelta(milliseconds=1))
 
 
 class CustomersFold:

@@ -1,9 +1,14 @@
 """Random histories of a few customers: every kind of event, in any order, late ones too."""
 
-from uuid import UUID
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
+import msgspec
 from hypothesis import strategies as st
+from msgspec import Raw
 
+from app.engagement.events import DecisionMade, Did, Held
+from app.engagement.events import Outcome as Decided
 from app.modules.accounts.events import CaseOpened, CaseResolved, Outcome
 from app.modules.customers.events import (
     ConsentRecorded,
@@ -13,7 +18,15 @@ from app.modules.customers.events import (
     IdentityLinked,
     IdentityUnlinked,
 )
-from app.modules.messages.events import MessageRead, MessageRequested
+from app.modules.messages.events import (
+    MessageDead,
+    MessageDelivered,
+    MessageOpened,
+    MessageRead,
+    MessageRequested,
+    MessageSent,
+    MessageUnknown,
+)
 from app.modules.offers.events import OfferExpired, OfferIssued, OfferRedeemed, OfferWithdrawn
 from app.modules.operations.events import ReshardRequested, RetryRequested
 from app.modules.rides.events import Failure, OfferDeclined, OfferFailed, RideClaimed, RideOffered
@@ -119,7 +132,85 @@ cases_events = opened | st.builds(
     st.builds(CaseResolved, st.sampled_from(Outcome), st.just("analyst-4")),
     customer_id=st.just("ann"),
 )
+# What a decision sent is named by `with_messages`, and what becomes of it comes behind.
+SENT = "message-of-decision"
+decisions: st.SearchStrategy[Happening] = st.builds(
+    lambda made: of(f"decision-{uuid4()}", made, customer_id="ann"),
+    st.builds(
+        DecisionMade,
+        rule=st.sampled_from(["greet", "warn"]),
+        rule_version=st.integers(1, 2),
+        instance=st.just(UUID(int=1)),
+        step=st.sampled_from(["pattern", "goal", "1"]),
+        outcome=st.sampled_from(
+            [Decided.ACTED, Decided.WAITING, Decided.HELD_BACK, Decided.HELD_OUT]
+        ),
+        at=st.integers(0, 9000).map(lambda ago: datetime.now(UTC) - timedelta(seconds=ago)),
+        trigger=st.just(UUID(int=1)),
+        cause=st.just(UUID(int=1)),
+        held=st.lists(
+            st.sampled_from([Held("running"), Held("no_consent"), Held("goal", "acted")]),
+            min_size=1,
+            max_size=2,
+        ),
+        did=st.lists(
+            st.builds(Did, st.just("send"), st.just(SENT), st.sampled_from([None, None, NOON])),
+            max_size=2,
+        ),
+    ),
+)
+sendings: st.SearchStrategy[Happening] = st.builds(
+    of_message,
+    st.integers(0, 3).map(str),
+    st.sampled_from(
+        [
+            MessageRequested("news", "Hello"),
+            MessageSent("inbox", 1),
+            MessageSent("email", 1),
+            MessageDelivered("email", NOON),
+            MessageOpened("email", NOON),
+            MessageDead(),
+            MessageUnknown("email", 1, "lost"),
+        ]
+    ),
+)
+first_decision = st.just(
+    of(
+        "decision-1",
+        DecisionMade(
+            rule="greet",
+            rule_version=1,
+            instance=UUID(int=1),
+            step="pattern",
+            outcome=Decided.ACTED,
+            at=NOON,
+            trigger=UUID(int=1),
+            cause=UUID(int=1),
+            did=[Did("send", SENT)],
+        ),
+        customer_id="ann",
+    )
+)
+
+
+def with_messages(history: list[Happening]) -> list[Happening]:
+    """Every message is of one decision, and what becomes of it is of one of the last four."""
+    named: list[Happening] = []
+    streams: list[str] = []
+    for stream, event in history:
+        data = bytes(event.data)
+        while SENT.encode() in data:
+            streams.append(f"message-{uuid4()}")
+            data = data.replace(SENT.encode(), streams[-1].encode(), 1)
+        number = stream.removeprefix("message-")
+        known = streams[-4:][int(number) % len(streams[-4:])] if number.isdigit() else stream
+        named.append((known, msgspec.structs.replace(event, data=Raw(data))))
+    return named
+
+
 happening: st.SearchStrategy[Happening] = st.one_of(
+    decisions,
+    sendings,
     st.builds(of_customer, customer_ids, customers_events, minutes=minutes),
     sent_events,
     of_messages,
@@ -130,11 +221,12 @@ happening: st.SearchStrategy[Happening] = st.one_of(
 )
 # Long enough that one thing changes several times within a batch; none leaves a read model empty.
 histories = st.builds(
-    lambda *first, others, offer, case: [*first, *others, offer, case],
+    lambda *first, others, offer, case: with_messages([*first, *others, offer, case]),
     sent_events,
     acts,
     requests,
     first_code,
+    first_decision,
     others=st.lists(happening, min_size=30, max_size=60),
     offer=offers,
     case=opened,

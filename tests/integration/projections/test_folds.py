@@ -17,10 +17,13 @@ from projections.audit import AUDIT
 from projections.cases import CASES
 from projections.customer_offers import CUSTOMER_OFFERS
 from projections.customers import CUSTOMERS
+from projections.decisions import DECISIONS
+from projections.engagement import ENGAGEMENT
 from projections.generations import kept_up_to_date
 from projections.inbox import INBOX
 from projections.offers import OFFERS
 from projections.projection import Generation, Projection
+from projections.reaction_times import REACTION_TIMES
 from projections.rebuild import rebuild
 from projections.registry import PROJECTIONS
 from projections.sharding import reshard
@@ -33,8 +36,11 @@ from tests.integration.projections.folds import (
     fold_audit,
     fold_cases,
     fold_customer_offers,
+    fold_decisions,
+    fold_engagement,
     fold_inbox,
     fold_offers,
+    fold_reaction_times,
     fold_timeline,
     fold_visits,
 )
@@ -80,6 +86,9 @@ def test_a_read_model_is_the_fold_of_the_log(
         assert await offers(stage) == fold_offers(log)
         assert await cases(stage) == fold_cases(log)
         assert await customer_offers(stage) == fold_customer_offers(log)
+        assert await decisions(stage) == fold_decisions(log)
+        assert await engagement(stage) == fold_engagement(log)
+        assert await reaction_times(stage) == fold_reaction_times(log)
         assert await stage.fetch("SELECT * FROM audit_g1 ORDER BY position") == fold_audit(log)
 
     on_stage(database, story)
@@ -169,6 +178,18 @@ async def customer_offers(stage: Stage) -> dict[tuple[Any, ...], tuple[Any, ...]
     return {row[:2]: row[2:] for row in rows}
 
 
+async def decisions(stage: Stage) -> list[tuple[Any, ...]]:
+    return await stage.fetch("SELECT * FROM decisions_g1 ORDER BY 1, 2")
+
+
+async def engagement(stage: Stage) -> dict[tuple[Any, ...], int]:
+    return {row[:5]: row[5] for row in await stage.fetch("SELECT * FROM engagement_g1")}
+
+
+async def reaction_times(stage: Stage) -> dict[tuple[Any, ...], int]:
+    return {row[:4]: row[4] for row in await stage.fetch("SELECT * FROM reaction_times_g1")}
+
+
 async def check_customers(stage: Stage, log: list[RecordedEvent]) -> None:
     fold = CustomersFold(log)
     profiles = await stage.fetch(
@@ -198,5 +219,8 @@ def test_the_projections_are_those_that_are_tested_here() -> None:
         OFFERS,
         CASES,
         CUSTOMER_OFFERS,
+        DECISIONS,
+        ENGAGEMENT,
+        REACTION_TIMES,
         AUDIT,
     )

@@ -1,0 +1,282 @@
+"""Backtests: what a rule would have decided in a period, or has, by the log alone.
+
+The same rules as live, all of them together, over the same events in the same order with a clock
+that is the log's: so for a rule that was live then, it is what the engine has decided, decision for
+decision. It begins with the first event that any of these rules was live for, however long before
+the period that was. A version that is tried goes live when the period begins, in place of what the
+rule was; what it would have done is not in the log, so nothing follows from it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import NamedTuple
+
+from app.engagement.backtested import (
+    Asked,
+    Period,
+    Progress,
+    Shown,
+    Summary,
+    Tally,
+    difference_of,
+    shown_of,
+)
+from app.engagement.course import Decided
+from app.engagement.decider import NoSuchRuleVersion
+from app.engagement.events import RuleSaved, RuleWentLive
+from app.engagement.history import changes_between
+from app.engagement.profiles import PROFILE_TYPES
+from app.engagement.replay import Buried, Replay, Trial, name_of, types_for
+from app.engagement.rule import Rule
+from app.engagement.rules import Rules
+from app.eventstore.codec import Codec
+from app.eventstore.database import fetch
+from app.eventstore.postgres import PostgresEventStore
+from app.eventstore.scanning import Scan
+from app.kernel.errors import InvalidInput, NotFound
+from app.kernel.event import Event, RecordedEvent
+
+TURN_S = 0.005
+"""For so long the event loop is kept from others."""
+MAX_POSITION = 2**63 - 1
+
+_INSTANT = timedelta(microseconds=1)
+_WHEN = "SELECT position_at(%s), position_at(least(%s, clock_now())), least(%s, clock_now())"
+_BURIED = "SELECT erased_at, array_agg(customer_id) FROM tombstones GROUP BY erased_at"
+
+
+class _Change(NamedTuple):
+    """An event of a rule, or of the settings."""
+
+    position: int
+    at: datetime
+    name: str
+    event: Event
+
+
+class Backtests:
+    """Makes backtests of a store's rules."""
+
+    def __init__(self, store: PostgresEventStore, codec: Codec, scan: Scan, rules: Rules) -> None:
+        """Take the log, and what checks drafts."""
+        self._store = store
+        self._codec = codec
+        self._scan = scan
+        self._rules = rules
+
+    async def of(self, name: str, asked: Asked) -> "Backtest":
+        """One, which has not begun.
+
+        Raises `InvalidInput`, `InvalidRule`, `NotFound`, `NoSuchRuleVersion`, `StoreUnavailable`.
+        """
+        if asked.version is not None and asked.rule is not None:
+            raise InvalidInput("give a version or a rule, not both", field="rule")
+        period = asked.period
+        if period.begin >= period.end:
+            raise InvalidInput("a period ends after it begins", field="to")
+        values = (period.begin - _INSTANT, period.end - _INSTANT, period.end)
+        [(before, upto, end)] = await fetch(self._store.pool, _WHEN, values)
+        buried = dict(await fetch(self._store.pool, _BURIED, ()))
+        changes = await self._changes()
+        tried = await self._tried(name, asked, changes)
+        return Backtest(
+            name,
+            Period(period.begin, max(end, period.begin)),
+            tried,
+            changes=[each for each in changes if each.position <= upto],
+            positions=range(before, max(upto, before)),
+            shown=asked.decisions,
+            scan=self._scan,
+            codec=self._codec,
+            buried=buried,
+        )
+
+    async def _tried(
+        self, name: str, asked: Asked, changes: Sequence[_Change]
+    ) -> list[RuleSaved | None]:
+        saved = {
+            each.event.rule_version: each.event
+            for each in changes
+            if each.name == name and isinstance(each.event, RuleSaved)
+        }
+        if not saved and asked.rule is None:
+            raise NotFound(f"there is no rule {name!r}")
+        tried: list[RuleSaved | None] = [None]
+        if asked.version is not None:
+            tried = [_version(saved, asked.version)]
+        elif asked.rule is not None:
+            saving = await self._rules.saving(name, asked.rule)
+            tried = [RuleSaved(max(saved, default=0) + 1, saving.rule, saving.shapes)]
+        if asked.compare_with is not None:
+            tried.append(_version(saved, asked.compare_with))
+        return tried
+
+    async def _changes(self) -> list[_Change]:
+        """All that ever happened to rules, in the log's order."""
+        recorded = await changes_between(self._store, 0, MAX_POSITION)
+        return [
+            _Change(each.position, each.recorded_at, name_of(each.stream), self._codec.decode(each))
+            for each in recorded
+        ]
+
+
+class Backtest:
+    """One."""
+
+    def __init__(
+        self,
+        name: str,
+        period: Period,
+        tried: Sequence[RuleSaved | None],
+        *,
+        changes: Sequence[_Change],
+        positions: range,
+        shown: int,
+        scan: Scan,
+        codec: Codec,
+        buried: Buried,
+    ) -> None:
+        """Of a rule in the versions that are tried, each beside all other rules as they were.
+
+        `positions`: after which the period begins, and up to which it goes.
+        """
+        self.name, self.period = name, period
+        self.on_decided: Callable[[int, Decided], None] | None = None
+        """Is told of each decision on the rule in the period, and of which trial it is."""
+        self._tried = tried
+        self._changes = deque(changes)
+        self._positions = positions
+        self._left_to_show = shown
+        self._scan = scan
+        self._replay = Replay(codec, len(tried), buried)
+        self._tallies = [Tally(saved.rule_version if saved else None) for saved in tried]
+        self._types = types_for(self._rules_of(changes))
+        self._has_begun = False
+        self._events = 0
+        self._begin = self._begin_of(changes)
+
+    async def run(self) -> AsyncIterator[Progress | Shown | Summary]:
+        """How far it has come, some decisions in order, and at last the summary.
+
+        Raises `StoreUnavailable`.
+        """
+        upto = self._positions.stop
+        async for position, events in self._scan(PROFILE_TYPES, after=0, upto=self._begin):
+            await self._turns(events)
+            yield Progress(position, upto)
+        async for position, events in self._scan(self._types, after=self._begin, upto=upto):
+            await self._turns(events)
+            self._change_until(position)
+            for shown in self._decided():
+                yield shown
+            yield Progress(position, upto)
+        self._change_until(upto)
+        self._go_live(self.period.begin)
+        for trial in self._replay.trials:
+            trial.until(self.period.end - _INSTANT)
+        for shown in self._decided():
+            yield shown
+        yield self._summary()
+
+    def _rules_of(self, changes: Sequence[_Change]) -> list[Rule]:
+        """Those that anything may be evaluated by."""
+        live = {
+            (each.name, each.event.rule_version)
+            for each in changes
+            if isinstance(each.event, RuleWentLive)
+        }
+        recorded = [
+            each.event.rule
+            for each in changes
+            if isinstance(each.event, RuleSaved) and (each.name, each.event.rule_version) in live
+        ]
+        return recorded + [saved.rule for saved in self._tried if saved is not None]
+
+    def _begin_of(self, changes: Sequence[_Change]) -> int:
+        """After which position anything can be decided."""
+        is_as_it_was = None in self._tried
+        live = (
+            each.position
+            for each in changes
+            if isinstance(each.event, RuleWentLive) and (each.name != self.name or is_as_it_was)
+        )
+        return min([self._positions.start, *live])
+
+    async def _turns(self, events: Sequence[RecordedEvent]) -> None:
+        """Take events in, and let others have their turn between them."""
+        began = perf_counter()
+        for number, recorded in enumerate(events):
+            if not number & 63 and perf_counter() - began > TURN_S:
+                await asyncio.sleep(0)
+                began = perf_counter()
+            if self._changes and self._changes[0].position < recorded.position:
+                self._change_until(recorded.position)
+            if not self._has_begun:
+                self._go_live(recorded.recorded_at)
+            self._events += self._replay.take(recorded) is not None
+
+    def _change_until(self, position: int) -> None:
+        while self._changes and self._changes[0].position <= position:
+            _position, at, name, event = self._changes.popleft()
+            self._go_live(at)
+            for saved, trial in self._trials():
+                if name != self.name or saved is None:
+                    trial.change(name, event, at)
+
+    def _go_live(self, at: datetime) -> None:
+        """When the period begins, what is tried goes live."""
+        if self._has_begun or at < self.period.begin:
+            return
+        self._has_begun = True
+        for saved, trial in self._trials():
+            if saved is not None:
+                trial.change(self.name, saved, self.period.begin)
+                went = RuleWentLive(saved.rule_version)
+                trial.change(self.name, went, self.period.begin)
+
+    def _trials(self) -> Iterator[tuple[RuleSaved | None, Trial]]:
+        return zip(self._tried, self._replay.trials, strict=True)
+
+    def _decided(self) -> Iterator[Shown]:
+        for number, (trial, tally) in enumerate(
+            zip(self._replay.trials, self._tallies, strict=True)
+        ):
+            for decided in trial.decided():
+                made = decided.decision.made
+                if made.rule != self.name or not self._is_within(made.at):
+                    continue
+                tally.add(decided.customer_id, made)
+                if self.on_decided is not None:
+                    self.on_decided(number, decided)
+                if self._left_to_show:
+                    self._left_to_show -= 1
+                    yield shown_of(decided, is_compared=number > 0)
+
+    def _is_within(self, at: datetime) -> bool:
+        return self.period.begin <= at < self.period.end
+
+    def _summary(self) -> Summary:
+        tested = [
+            tally.tested(trial)
+            for tally, trial in zip(self._tallies, self._replay.trials, strict=True)
+        ]
+        return Summary(
+            rule=self.name,
+            begin=self.period.begin,
+            end=self.period.end,
+            begun_at_position=self._begin,
+            end_position=self._positions.stop,
+            events=self._events,
+            tested=tested[0],
+            compared=tested[1] if len(tested) > 1 else None,
+            difference=difference_of(*self._tallies) if len(tested) > 1 else None,
+        )
+
+
+def _version(saved: Mapping[int, RuleSaved], number: int) -> RuleSaved:
+    if number not in saved:
+        raise NoSuchRuleVersion
+    return saved[number]

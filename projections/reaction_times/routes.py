@@ -1,0 +1,52 @@
+"""``GET /v1/reaction-times``."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import QueryParameter
+
+from app.http.access import requires
+from app.http.parameters import calendar_day
+from projections.parameters import MinPosition, filter_text
+from projections.reaction_times.queries import (
+    ReactionTimes,
+    ReactionTimesFilter,
+    ReactionTimesQuery,
+)
+
+OfRule = Annotated[str | None, QueryParameter(name="rule", description="Only this rule.")]
+From = Annotated[
+    str | None,
+    QueryParameter(name="from", description="From this day on, such as `2026-11-22`, in UTC."),
+]
+To = Annotated[
+    str | None, QueryParameter(name="to", description="Up to this day, which is left out.")
+]
+
+
+def reaction_time_routes(times: ReactionTimesQuery) -> list[HTTPRouteHandler]:
+    """The route of the query of reaction times."""
+
+    @get(
+        "/v1/reaction-times",
+        opt=requires("rules:read"),
+        tags=["Rules"],
+        summary="Measure how soon rules decide and messages are sent",
+    )
+    async def read_reaction_times(
+        *,
+        of_rule: OfRule = None,
+        from_: From = None,
+        to: To = None,
+        min_position: MinPosition = None,
+    ) -> ReactionTimes:
+        """Percentiles of what was decided on these days, which are those of UTC."""
+        only = ReactionTimesFilter(
+            filter_text(of_rule, field="rule"),
+            None if from_ is None else calendar_day(from_, field="from"),
+            None if to is None else calendar_day(to, field="to"),
+        )
+        return await times.read(only, min_position=min_position)
+
+    return [read_reaction_times]
