@@ -30,6 +30,7 @@ from benchmarks.rounds import Contender, side_by_side
 
 RULES = (1, 10, 100, 1_000)
 CUSTOMERS = 2_000
+ONE_ACTS_IN = 10
 MANY_RULES = 10_000
 EVENTS_PER_SECOND = 100
 GIVE_UP_S = 300.0
@@ -43,6 +44,7 @@ FROM events AS decision
 JOIN events AS cause ON cause.event_id = (decision.metadata ->> 'causation_id')::uuid
 WHERE decision.type = 'decision.made'
 """
+_DECIDED = "SELECT count(*) FROM events WHERE type = 'decision.made' AND position > %s"
 _HEAD = "SELECT coalesce(max(position), 0) FROM events"
 
 
@@ -85,7 +87,11 @@ async def _rate(
         began_at = await _until_at(connection, before + 1)
         began = perf_counter()
         await _until_at(connection, head)
-        return (head - began_at) / (perf_counter() - began)
+        rate = (head - began_at) / (perf_counter() - began)
+    ((decided,),) = await rows_of(connection, _DECIDED, (head,))
+    if decided != bench.size.reaction_events // ONE_ACTS_IN:
+        raise RuntimeError("the rule has not acted on each event that it was to act on")
+    return rate
 
 
 async def _latency(bench: Bench) -> Row:
@@ -153,7 +159,7 @@ def _rules(count: int) -> Iterator[Append]:
         yield Append((StreamAppend(stream_name("rule", f"rule-{number}"), new),))
 
 
-def _views(count: int, customers: int, *, every: int = 10) -> Iterator[Append]:
+def _views(count: int, customers: int, *, every: int = ONE_ACTS_IN) -> Iterator[Append]:
     """Events of customers in turn; one in `every` makes the first rule act."""
     for number in range(count):
         customer_id = f"c-{number * 7 % customers}"

@@ -40,6 +40,9 @@ _ANYBODY = Principal("benchmarks", "key:none", frozenset({EVERYTHING}))
 class _NoGate:
     """Lets everybody in, without a look."""
 
+    def believed(self, _scope: AnyScope) -> Principal:
+        return _ANYBODY
+
     async def admit(self, _scope: AnyScope) -> Principal:
         return _ANYBODY
 

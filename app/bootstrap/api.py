@@ -52,7 +52,7 @@ from app.modules.interactions.incoming import Intake
 from app.modules.interactions.quarantine import StoredQuarantine
 from app.modules.interactions.quarantine_routes import quarantine_routes
 from app.modules.interactions.replay import Replay
-from app.modules.interactions.routes import EventsEndpoint, event_routes
+from app.modules.interactions.routes import EventsEndpoint, Outlet, event_routes
 from app.reactions.routes import reaction_routes
 from app.reactions.status import ReactorGauges, published_status
 from app.secret import read_secret
@@ -239,7 +239,8 @@ def _api(of: _Opened) -> App:
         of.secret, store=f"{settings.environment}/{settings.schema}", clock=system_clock
     )
     quarantine = _quarantine(of)
-    events = EventsEndpoint(store, _intake(of), quarantine, sealing.appends)
+    outlet = Outlet(store.appender.submit_one, sealing.is_for)
+    events = EventsEndpoint(store, _intake(of), quarantine, sealing.appends, outlet)
     replay = Replay(
         store, quarantine, of.event_types, CODEC, view=disclosure.opened, seal=sealing.appends
     )

@@ -6,40 +6,50 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
+from app.delivery.deliveries import CONSUMER as COURIER
 from app.eventstore.clock import ASKED_EVERY
-from app.eventstore.database import Connection, Database, Values, rows_of
+from app.eventstore.database import Connection, Database, rows_of
 from app.kernel.errors import TidingsError
-from app.reactions.reactor import CONSUMER
+from app.reactions.reactor import CONSUMER as REACTOR
 from app.reactions.status import ENGAGEMENT
 from app.simulation.books import Leftovers
 
 REST_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.01
 
+_CONSUMERS = (REACTOR, ENGAGEMENT, COURIER)
 _MOVE = "UPDATE clock SET offset_by = offset_by + %s"
 _RESTS = """
 SELECT (
-        SELECT count(DISTINCT consumer) FROM checkpoints WHERE consumer = ANY (%(consumers)s)
-    ) = cardinality(%(consumers)s)
-    AND NOT EXISTS (
-        SELECT FROM checkpoints WHERE consumer = ANY (%(consumers)s)
-            AND position < (SELECT coalesce(max(position), 0) FROM events)
+        SELECT count(DISTINCT consumer) = cardinality(%(consumers)s::text[])
+            AND min(position) >= (SELECT coalesce(max(position), 0) FROM events)
+        FROM checkpoints WHERE consumer = ANY (%(consumers)s)
     )
     AND NOT EXISTS (SELECT FROM timers WHERE next_try_at <= clock_now())
     AND NOT EXISTS (SELECT FROM engagement_states WHERE due_at <= clock_now())
+    AND NOT EXISTS (
+        SELECT FROM deliveries
+        WHERE state = 'sending' OR state = 'waiting' AND next_try_at <= clock_now()
+    )
 """
-_NEXT_TIMER_IN = """
+_NEXT_IN = """
 SELECT least(
-    (SELECT min(next_try_at) FROM timers), (SELECT min(due_at) FROM engagement_states)
+    (SELECT min(next_try_at) FROM timers),
+    (SELECT min(due_at) FROM engagement_states),
+    (SELECT min(next_try_at) FROM deliveries WHERE state = 'waiting')
 ) - clock_now()
 """
-_OVERDUE = "SELECT key || coalesce(': ' || error, '') FROM timers WHERE due_at <= clock_now()"
+_OVERDUE = """
+SELECT key || coalesce(': ' || error, '') FROM timers WHERE due_at <= clock_now()
+UNION ALL
+SELECT 'engagement of ' || key FROM engagement_states WHERE due_at <= clock_now()
+"""
 _PARKED = "SELECT consumer || ' ' || key || ': ' || error FROM parked_keys ORDER BY 1"
 _NOW = "SELECT clock_now()"
 
 
 class Restless(TidingsError):
-    """The reactor or its timers do not come to an end of their work."""
+    """The reactor, the engine or the courier do not come to an end of their work."""
 
 
 class StoreHand:
@@ -55,19 +65,16 @@ class StoreHand:
         await asyncio.sleep(1.1 * ASKED_EVERY.total_seconds())
 
     async def rest(self) -> None:
-        """Wait until reactor and engine are at the log's end and nothing is due.
-
-        Raises `Restless`.
-        """
+        """Wait until all are at the log's end and nothing is due. Raises `Restless`."""
         deadline = asyncio.get_running_loop().time() + REST_WITHIN_S
-        while not await self._value(_RESTS, {"consumers": [CONSUMER, ENGAGEMENT]}):
+        while not await self._value(_RESTS, {"consumers": list(_CONSUMERS)}):
             if asyncio.get_running_loop().time() > deadline:
-                raise Restless(f"the reactor has not come to rest within {REST_WITHIN_S:g} s")
+                raise Restless(f"reactions have not come to rest within {REST_WITHIN_S:g} s")
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def next_timer_in(self) -> timedelta | None:
-        """How long it takes until the next timer, or the next wait of a rule, is due, if any is."""
-        wait: timedelta | None = await self._value(_NEXT_TIMER_IN)
+        """How long it takes until the next timer is due, if there is one."""
+        wait: timedelta | None = await self._value(_NEXT_IN)
         return wait
 
     async def now(self) -> datetime:
@@ -81,8 +88,8 @@ class StoreHand:
         parked = await rows_of(self._connection, _PARKED, ())
         return Leftovers([key for (key,) in overdue], [key for (key,) in parked])
 
-    async def _value(self, query: LiteralString, values: Values = ()) -> Any:
-        ((value,),) = await rows_of(self._connection, query, values)
+    async def _value(self, query: LiteralString, values: dict[str, list[str]] | None = None) -> Any:
+        ((value,),) = await rows_of(self._connection, query, values or {})
         return value
 
 

@@ -1,4 +1,4 @@
-"""``tidings rules list | show | save | go-live | pause | resume | retire | backtest``."""
+"""``tidings rules list | show | examples | save | go-live | pause | … | backtest``."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO, TypeVar
@@ -15,11 +15,13 @@ from app.cli.acting import acting
 from app.cli.backtest import backtest
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.rule_file import read_rule
+from app.engagement import ready_made
 from app.engagement.compiled import InvalidRule
 from app.engagement.decider import GoLive, Pause, Resume, Retire, RuleCommand
 from app.engagement.events import OnChange
+from app.engagement.rule import Rule
 from app.engagement.rules import RuleDetails, RuleSummary
-from app.kernel.errors import InvalidInput
+from app.kernel.errors import InvalidInput, NotFound
 from app.running import running_database
 
 T = TypeVar("T")
@@ -57,6 +59,23 @@ def show(name: str, version: int | None, **options: Any) -> None:
 
     written = msgspec.json.encode(_with_rules(options, read).rule)
     click.echo(msgspec.json.format(written, indent=2))
+
+
+@command.command
+@click.argument("name", required=False)
+@click.option("--template", is_flag=True, help="Print the template that the rule names, instead.")
+def examples(name: str | None, *, template: bool) -> None:
+    """Print the ready-made rule NAME, in JSON, as `save` takes it; or list all of them."""
+    if name is not None:
+        click.echo(_template_of(name) if template else _ready_made(name))
+        return
+    if template:
+        raise InvalidInput("say of which rule", field="NAME")
+    table = Table("name", "what it is for", box=None, header_style="bold")
+    for each in ready_made.names():
+        rule = msgspec.json.decode(ready_made.rule(each), type=Rule)
+        table.add_row(each, escape(rule.description))
+    console.print(table)
 
 
 @command.command
@@ -131,6 +150,21 @@ def retire(name: str, **options: Any) -> None:
 
 
 command.add_command(backtest)
+
+
+def _ready_made(name: str) -> str:
+    try:
+        return ready_made.rule(name).decode().rstrip()
+    except KeyError:
+        raise NotFound(f"there is no ready-made rule {name!r}") from None
+
+
+def _template_of(name: str) -> str:
+    _ready_made(name)
+    try:
+        return ready_made.template(name).decode().rstrip()
+    except KeyError:
+        raise NotFound(f"the rule {name!r} names no template") from None
 
 
 def _run(options: dict[str, Any], name: str, command: RuleCommand) -> None:

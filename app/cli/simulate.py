@@ -14,8 +14,10 @@ from yarl import URL
 from app.cli.options import settings_of, settings_options
 from app.cli.own_key import key_for_calls
 from app.cli.simulation_display import SimulationDisplay
+from app.cli.simulation_rules import ready_made_rules
 from app.simulation.client import Client
 from app.simulation.play import play
+from app.simulation.rules import RuleSet
 from app.simulation.story import Story
 from app.simulation.tally import Tally
 
@@ -104,6 +106,12 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.IntRange(1, MAX_DAYS),
     help=f"How many days --check plays. Default: {DEFAULT_DAYS}.",
 )
+@click.option(
+    "--rules",
+    is_flag=True,
+    help="Save the ready-made rules that the store does not have yet, and let them go live first. "
+    "--check has them in any case.",
+)
 @settings_options("api_key", "data_dir", "schema", "secret", "environment")
 def command(
     url: str,
@@ -115,6 +123,7 @@ def command(
     seed: int,
     check: bool,
     days: int | None,
+    rules: bool,
     **options: Any,
 ) -> None:
     """Play a believable crowd of customers against a running API, to have something to look at.
@@ -144,7 +153,9 @@ def command(
     key = key_for_calls(settings_of(options), ACTOR)
     tally = Tally()
     with SimulationDisplay(tally, url):
-        playing = _play(Story(seed, customers), url, key, tally, events=events, per_s=events_per_s)
+        given = ready_made_rules() if rules else None
+        story = Story(seed, customers)
+        playing = _play(story, url, key, tally, rules=given, events=events, per_s=events_per_s)
         stopped = uvloop.run(playing)
     if stopped:
         sys.exit(STOPPED_STATUS + stopped)
@@ -159,14 +170,22 @@ def _refuse_with_check(**options: object) -> None:
 
 
 async def _play(
-    story: Story, url: str, key: str, tally: Tally, *, events: int, per_s: float
+    story: Story,
+    url: str,
+    key: str,
+    tally: Tally,
+    *,
+    rules: RuleSet | None,
+    events: int,
+    per_s: float,
 ) -> int:
     """Play; the signal that ended it before its time, or 0."""
     stopped: list[int] = []
     headers = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(headers=headers) as session:
+        client = Client(session, url)
         playing = asyncio.create_task(
-            play(story, Client(session, url), tally, live_messages=events, per_s=per_s)
+            play(story, client, tally, rules=rules, live_messages=events, per_s=per_s)
         )
 
         def stop(signum: int) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from app.bootstrap.simulation import hand_on
 from app.cli import console
 from app.cli.simulation_display import SimulationDisplay
+from app.cli.simulation_rules import ready_made_rules
 from app.cli.throwaway import Throwaway, throwaway
 from app.simulation.check import Checked, check
 from app.simulation.client import Client
@@ -53,7 +54,8 @@ async def _check(story: Story, up: Throwaway, tally: Tally, days: int) -> Checke
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     headers = {"Authorization": f"Bearer {up.key}"}
     async with aiohttp.ClientSession(headers=headers) as session, hand_on(up.database) as hand:
-        return await check(story, Client(session, up.url), tally, hand, days=days)
+        client = Client(session, up.url)
+        return await check(story, client, tally, hand, days=days, rules=ready_made_rules())
 
 
 def _show(checked: Checked, tally: Tally) -> None:

@@ -326,7 +326,7 @@ class Case:
         if instance.acted:
             return None
         if not stretch.held:
-            stretch.held.append(Held("end"))
+            stretch.held.append(Held("end", stretch.because))
         return Outcome.ENDED
 
     def _finish(self, instance: Instance) -> None:

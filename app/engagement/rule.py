@@ -173,6 +173,9 @@ class Branch(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", ta
 class End(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="end"):
     """End here."""
 
+    because: Annotated[str, Meta(max_length=200)] = ""
+    """What the decision says when nothing was done."""
+
 
 Step = SendMessage | IssueOffer | RecordEvent | CallCommand | Wait | Branch | End
 

@@ -82,6 +82,8 @@ class Stretch:
         self._is_held_back = False
         self.waits = False
         """Whether it has stopped at a wait, and not at its end."""
+        self.because = ""
+        """Why it ended, in the words of the step that did it."""
         self.failure: Held | None = None
 
     def run(self, begin: int) -> None:
@@ -173,7 +175,8 @@ class Stretch:
                 case Wait():
                     self._wait(node, node.step)
                     return
-                case End():
+                case End(because=because):
+                    self.because = because
                     return
 
     def _send(self, node: Node, message: SendMessage) -> None:

@@ -27,7 +27,7 @@ from app.eventstore.group_calls import GroupAnswer, GroupCalls
 from app.eventstore.groups import Waiting, encode_group, halves, take_group
 from app.eventstore.heads import Heads
 from app.eventstore.outcomes import tell_outcomes
-from app.eventstore.port import Append, Appended
+from app.eventstore.port import Append, Appended, Waiter
 from app.kernel.errors import (
     StoreUnavailable,
     TidingsError,
@@ -123,8 +123,6 @@ class Appender:
         Raises `StoreUnavailable` when too many wait already (better refused early than late), or
         when it is closed.
         """
-        if self._closed:
-            raise StoreUnavailable("the event store is being closed")
         give_up_at = perf_counter() + _GIVE_UP_AFTER_S
         answers: list[asyncio.Future[Appended]] = []
         unit: list[Waiting] = []
@@ -136,6 +134,18 @@ class Appender:
                 unit.append(waiting)
                 unit_events += len(waiting.records)
                 unit_bytes += waiting.size_bytes
+        self._enqueue(unit, unit_events, unit_bytes)
+        return answers
+
+    def submit_one(self, append: Append, waiter: Waiter) -> None:
+        """The same of one append, whose waiter is told."""
+        waiting = Waiting(append, waiter, perf_counter() + _GIVE_UP_AFTER_S)
+        if self._encoded(waiting):
+            self._enqueue((waiting,), len(waiting.records), waiting.size_bytes)
+
+    def _enqueue(self, unit: Sequence[Waiting], unit_events: int, unit_bytes: int) -> None:
+        if self._closed:
+            raise StoreUnavailable("the event store is being closed")
         if self._queued_events + unit_events > MAX_QUEUED_EVENTS:
             raise StoreUnavailable("too many events wait to be recorded")
         if self._queued_bytes + unit_bytes > MAX_QUEUED_BYTES:
@@ -147,7 +157,6 @@ class Appender:
             self._queue += unit
             self._wake.set()
             self._idle.clear()
-        return answers
 
     def is_backed_up(self) -> bool:
         """Whether so much waits that nothing should be added."""

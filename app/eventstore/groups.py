@@ -25,7 +25,7 @@ class Waiting(Struct, eq=False):
 
     append: Append
     answer: Any
-    """The future that gets the outcome or the error."""
+    """The `Waiter` that gets the outcome or the error."""
     give_up_at: float = 0.0
     """When the caller gets an error instead of another try, by `perf_counter`."""
     unit_events: int = 0

@@ -51,6 +51,22 @@ class Appended(Struct, frozen=True):
     """Whether it had been recorded before, and this call changed nothing."""
 
 
+class Waiter(Protocol):
+    """Whoever is told the outcome of an append; a future is one. To be told must not fail."""
+
+    def done(self) -> bool:
+        """Whether nothing is to be told any more."""
+        ...
+
+    def set_result(self, outcome: Appended, /) -> None:
+        """Recorded."""
+        ...
+
+    def set_exception(self, error: Exception, /) -> None:
+        """Not recorded, or who knows; see `EventStore.append`."""
+        ...
+
+
 class EventStore(Protocol):
     """An append-only log of events in streams.
 

@@ -13,7 +13,7 @@ from litestar.routes import HTTPRoute
 from msgspec import Struct
 
 from app.http.asgi import AnyScope, Scope
-from app.http.limits import Limits, take_request
+from app.http.limits import Allowance, Limits, note_allowance
 from app.kernel.errors import TidingsError
 from app.kernel.principal import Principal, ScopeName
 
@@ -52,6 +52,10 @@ class Permission(Struct, frozen=True):
 
 class Gate(Protocol):
     """Tells who a request comes from."""
+
+    def believed(self, scope: AnyScope, /) -> Principal | None:
+        """The owner, if nobody has to be asked. May raise as `admit` does."""
+        ...
 
     async def admit(self, scope: AnyScope, /) -> Principal:
         """The owner of the request's credential. Raises `Unauthenticated`."""
@@ -99,11 +103,30 @@ class Access:
     async def check(self, permission: Permission, scope: Scope) -> None:
         """Note the principal in the scope. Raises `Unauthenticated`, `RateLimited`, `Forbidden`."""
         if permission.scope is not None:
-            principal = scope[_PRINCIPAL] = await self._gate.admit(scope)
-            if allowance := self._limits.allowance_of(principal.owner):
-                take_request(scope, allowance)
+            principal = self._gate.believed(scope) or await self._gate.admit(scope)
+            if allowance := self._note(principal, scope):
+                allowance.take_request()
             permission.check(principal, scope.get("path_params", {}))
-            scope[_ACCESS] = self
+
+    def is_known(self, permission: Permission, scope: Scope) -> bool:
+        """The same where nobody has to be asked, else False; the request is not counted yet.
+
+        Raises `Unauthenticated` or `Forbidden`.
+        """
+        principal = self._gate.believed(scope)
+        if principal is None:
+            return False
+        self._note(principal, scope)
+        permission.check(principal, scope.get("path_params", {}))
+        return True
+
+    def _note(self, principal: Principal, scope: Scope) -> Allowance | None:
+        """Note in the scope who asks, and whose answer is to tell of which limits."""
+        scope[_PRINCIPAL], scope[_ACCESS] = principal, self
+        allowance = self._limits.allowance_of(principal.owner)
+        if allowance is not None:
+            note_allowance(scope, allowance)
+        return allowance
 
     async def check_again(self, permission: Permission, scope: Scope) -> None:
         """The credential alone: an answer that goes on is not another request of the owner's."""

@@ -93,15 +93,31 @@ class Cycle(RequestResponseCycle):
             and message["type"] == "http.response.body"
         )
         if is_whole and not self.disconnected:
-            self.response_started = self.response_complete = True
-            close = b"" if self.keep_alive else b"connection: close\r\n"
-            head = (STATUS_LINE[start["status"]], lines, start.get(_LINES, b""), close)
-            self.transport.write(b"".join((*head, END_OF_HEADS, body)))
-            self.message_event.set()
-            if not self.keep_alive:
-                self.transport.close()
-            self.on_response()
+            self._write_whole(start["status"], lines, start.get(_LINES, b""), body)
         return is_whole
+
+    def answer(self, status: int, headers: Headers, lines: bytes, body: bytes) -> None:
+        """Send a whole answer, without messages: headers of ours, and more whole lines.
+
+        See `app.http.at_once.WholeRequest`.
+        """
+        if not self.disconnected:
+            length = (_LENGTH, b"%d" % len(body))
+            headers = [*self.default_headers, *headers, length]
+            self._write_whole(
+                status, b"".join([b"%b: %b\r\n" % header for header in headers]), lines, body
+            )
+
+    def _write_whole(self, status: int, headers: bytes, lines: bytes, body: bytes) -> None:
+        self.response_started = self.response_complete = True
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        self.transport.write(
+            b"".join((STATUS_LINE[status], headers, lines, close, END_OF_HEADS, body))
+        )
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
     async def _send_apart(self, start: Message, message: Message) -> None:
         await super().send(cast(Any, _with_headers(start)))

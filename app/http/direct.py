@@ -18,6 +18,7 @@ from litestar.types import Send as AnySend
 
 from app.http.access import Permission, permission_of
 from app.http.asgi import App, Receive, Scope, Send
+from app.http.at_once import PlainEndpoint
 from app.http.request import JsonRequest
 
 DIRECT = "direct"
@@ -35,6 +36,13 @@ class DirectRoute(NamedTuple):
     permission: Permission
 
 
+class PlainRoute(NamedTuple):
+    """Whoever answers without waiting, and who may ask."""
+
+    endpoint: PlainEndpoint
+    permission: Permission
+
+
 class DirectRoutes:
     """What answers without the framework, by method and path."""
 
@@ -45,15 +53,28 @@ class DirectRoutes:
         without one, `LookupError`.
         """
         self._exact: dict[tuple[str, bytes], DirectRoute] = {}
+        self._plain: dict[tuple[str, bytes], PlainRoute] = {}
         self._commands: dict[bytes, _Command] = {}
         for path, method, handler in _handlers_of(framework):
             if app := exact.get((method, path)):
-                self._exact[method, path.encode()] = DirectRoute(app, permission_of(handler))
+                key, permission = (method, path.encode()), permission_of(handler)
+                self._exact[key] = DirectRoute(app, permission)
+                endpoint: object = app
+                if isinstance(endpoint, PlainEndpoint):
+                    self._plain[key] = PlainRoute(endpoint, permission)
             if handler.opt.get(DIRECT):
                 command = _Command(path, handler)
                 self._commands[command.key] = command
         if len(self._exact) < len(exact):
             raise LookupError("a direct route has no handler that says who may call it")
+
+    def plain(self, scope: Scope) -> PlainRoute | None:
+        """Whoever may answer the request without waiting, as `find` does; or None."""
+        route = self._plain.get((scope["method"], scope["raw_path"]))
+        if route is None or scope["query_string"]:
+            return None
+        scope["path_template"] = scope["path"]
+        return route
 
     def find(self, scope: Scope) -> DirectRoute | None:
         """Whoever answers the request, whose route's template and parameters are noted; or None."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from app.http.asgi import Headers, Receive, Scope, Send
 from app.http.context import RequestContext
+from app.http.limits import limit_lines
 from app.kernel.errors import InvalidInput
 
 MAX_KNOWN_HOSTS = 1_000
@@ -83,11 +84,14 @@ class Edge:
         if not is_probe and len(self._known_hosts) < MAX_KNOWN_HOSTS:
             self._known_hosts.add(host)
 
-    def lines_for(self, context: RequestContext) -> bytes:
-        """What the head of the answer to a request has besides its own."""
+    def lines_for(self, scope: Scope, context: RequestContext) -> bytes:
+        """What the head of the answer to a request has besides its own: the request's id too, and
+        what is left of limits.
+        """
+        lines = b"x-request-id: %b\r\n%b" % (context.request_id.encode(), self._always)
         if self._origins and (origin := context.headers.get(b"origin")) in self._origins:
-            return self._always + _MAY_READ % origin
-        return self._always
+            lines += _MAY_READ % origin
+        return lines + limit_lines(scope)
 
     def is_preflight(self, scope: Scope, context: RequestContext) -> bool:
         """Whether a browser asks, without a credential, what pages may ask (Fetch, 3.2)."""

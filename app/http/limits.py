@@ -104,6 +104,15 @@ class Allowance:
         if self.events is not None and not self.events.take(count, now := monotonic()):
             raise RateLimited("too many events a second", self.events.wait_s(now))
 
+    def take_together(self, events: int) -> bool:
+        """Count a request and its events; False, and neither is, when there is too much of one."""
+        now = monotonic()
+        if self.requests is not None and self.requests.left(now) < 1:
+            return False
+        if self.events is not None and not self.events.take(events, now):
+            return False
+        return self.requests is None or self.requests.take(1, now)
+
     def owe_events(self, count: int) -> None:
         """Count events that are recorded already: what comes next waits until it is made good."""
         if self.events is not None:
@@ -133,10 +142,15 @@ class Unlimited:
         """Nothing is limited."""
 
 
-def take_request(scope: Scope, allowance: Allowance) -> None:
-    """Count a request of the owner's, and note whose answer is to tell of the limits."""
+def note_allowance(scope: Scope, allowance: Allowance) -> None:
+    """Note what the owner of a request may ask for, for the answer is to tell of it."""
     scope[_ALLOWANCE] = allowance
-    allowance.take_request()
+
+
+def take_together(scope: AnyScope, events: int) -> bool:
+    """Count a request and its events; False, and neither is, when one of them is too many."""
+    allowance: Allowance | None = scope.get(_ALLOWANCE)
+    return allowance is None or allowance.take_together(events)
 
 
 def take_events(scope: AnyScope, count: int) -> None:

@@ -9,16 +9,15 @@ import structlog
 
 from app.http.access import Access
 from app.http.asgi import EVENT_STREAM, App, Message, Receive, Scope, Send, pieces_of, respond
+from app.http.at_once import STOPPING, Reply, Start, WholeRequest
 from app.http.context import RequestContext, open_context
 from app.http.cycle import add_lines
-from app.http.direct import DirectRoutes
+from app.http.direct import DirectRoutes, PlainRoute
 from app.http.edge import Edge, answer_preflight
-from app.http.limits import limit_lines
 from app.http.load import SMALL_ANSWER_BYTES, UNKNOWN_ANSWER_BYTES, Load, Overloaded
 from app.http.metrics import RequestMetrics
 from app.http.problems import answer_to
 from app.http.target import check_target, raw_path_of
-from app.kernel.errors import StoreUnavailable
 
 TOO_MANY_ANSWERS = "too many answers wait for those who asked"
 UNMATCHED = "unmatched"
@@ -28,7 +27,6 @@ OTHER = "other"
 
 _NEVER_SHED = frozenset({b"/health/live", b"/health/ready", b"/metrics"})
 """Or who is to see that there is too much to do would take the server for dead."""
-_STOPPING = StoreUnavailable("the server is being stopped; what was asked for may have been done")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -83,11 +81,63 @@ class Front:
             if exchange.status:
                 raise
             # The server is being stopped, and has waited for this long enough.
-            await _refuse(_STOPPING, scope, send)
+            await _refuse(STOPPING, scope, send)
         finally:
-            self._load.requests -= 1
-            context.let_go()
+            self._let_go(context)
             self._record(method, scope, exchange, perf_counter() - started_at)
+
+    def begin(self, request: WholeRequest) -> Reply | None:
+        """Answer a request that has come whole by plain calls, now or when its outcome is there.
+
+        None, and nothing is done, when it is to be answered as any.
+        """
+        started_at = perf_counter()
+        scope = request.scope
+        route = self._direct_routes.plain(scope)
+        if route is None:
+            return None
+        self._load.requests += 1
+        context = open_context(scope, self._load)
+        start = self._prepared(route, bytes(request.body), scope, context)
+        if start is None:
+            self._let_go(context)
+            return None
+        reply = Reply(
+            request,
+            context,
+            started_at=started_at,
+            answer_of=route.endpoint.answer_of,
+            edge=self._edge,
+            end=self._end,
+        )
+        try:
+            start(reply)
+        except Exception as error:  # what was taken from the limits is taken
+            reply.set_exception(error)
+        return reply
+
+    def _prepared(
+        self, route: PlainRoute, body: bytes, scope: Scope, context: RequestContext
+    ) -> Start | None:
+        """What begins a request's work when nothing about it is out of the ordinary."""
+        if self._load.is_full_for(scope["method"]):
+            return None
+        try:
+            context.hold(len(body))
+            self._edge.check(scope, context)
+            is_known = self._access.is_known(route.permission, scope)
+            return route.endpoint.prepare(body, scope) if is_known else None
+        except Exception:  # whatever it is, the ordinary way meets it too
+            return None
+
+    def _let_go(self, context: RequestContext) -> None:
+        self._load.requests -= 1
+        context.let_go()
+
+    def _end(self, reply: Reply) -> None:
+        self._let_go(reply.context)
+        scope = reply.scope
+        self._record(scope["method"], scope, reply, perf_counter() - reply.started_at)
 
     async def _route(self, scope: Scope, context: RequestContext) -> App:
         """Whoever answers; raises `Overloaded`, and what `Edge`, `check_target` and `Access` do."""
@@ -102,7 +152,9 @@ class Front:
         check_target(scope)
         return self._app
 
-    def _record(self, method: str, scope: Scope, exchange: "_Exchange", seconds: float) -> None:
+    def _record(
+        self, method: str, scope: Scope, exchange: "_Exchange | Reply", seconds: float
+    ) -> None:
         method = method if method in _METHODS else OTHER
         route = scope.get("path_template", UNMATCHED)
         self._metrics.observe(method, route, exchange.status, seconds)
@@ -146,9 +198,7 @@ class _Exchange:
             if self._scope["method"] == "GET" and not self._is_held(message):
                 return self._shed()
             self.status = message["status"]
-            edge, limits = self._edge.lines_for(self._context), limit_lines(self._scope)
-            id_line = b"x-request-id: %b\r\n" % self.request_id.encode()
-            add_lines(self._scope, message, id_line + edge + limits)
+            add_lines(self._scope, message, self._edge.lines_for(self._scope, self._context))
         elif not self.is_shed and len(message.get("body", b"")) > SMALL_ANSWER_BYTES:
             return self._send_in_pieces(message)
         return self._send(message)
@@ -195,8 +245,7 @@ async def _drop(_message: Message) -> None:
 
 async def _refuse(error: Exception, scope: Scope, send: Send) -> None:
     answer = answer_to(error, scope)
-    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-    await respond(send, answer.status, headers, answer.body)
+    await respond(send, answer.status, answer.asgi_headers, answer.body)
 
 
 def _without_body(send: Send) -> Send:

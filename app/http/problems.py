@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from msgspec.json import Encoder
 
 from app.http.access import Forbidden, Unauthenticated
-from app.http.asgi import AnyScope
+from app.http.asgi import AnyScope, Headers
 from app.http.context import context_of
 from app.http.limits import RateLimited
 from app.http.load import Overloaded, TooManyStreams
@@ -126,6 +126,11 @@ class Answer(Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def asgi_headers(self) -> Headers:
+        """The headers as a server takes them."""
+        return [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
 
 
 _encoder = Encoder()

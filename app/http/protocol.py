@@ -62,6 +62,8 @@ class Protocol(HttpToolsProtocol):
     """When the last answer was whole, by the loop's clock."""
     _idle_timer: asyncio.TimerHandle | None = None
     """One for the connection's whole life: to set one for each request would cost it more."""
+    _fresh: Cycle | None = None
+    """A request that came with what was read last, and that nobody has begun to answer."""
     _patience: Patience
     _scope_of_all: dict[str, Any]
     """What is the same in the scopes of all requests."""
@@ -130,12 +132,27 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take no notice of an offer, and only so much of a head."""
         super().data_received(_UPGRADE.sub(_NO_UPGRADE, data) if b"pgrade:" in data else data)
+        if self._fresh is not None:
+            cycle, self._fresh = self._fresh, None
+            self._begin(cycle)
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("the headers are too long")
         if self._stage != self._watched:
             self._watch()
+
+    def _begin(self, cycle: Cycle) -> None:
+        """Have a request answered: at once if that can be, else by a task."""
+        begin = getattr(self.app, "begin", None)
+        # An answer that has to wait for the client to take others takes a task to wait.
+        is_plain = not (cycle.more_body or cycle.waiting_for_100_continue or self.flow.write_paused)
+        reply = begin(cycle) if begin and is_plain else None
+        if reply is None:
+            self._start_asgi_task(cycle, self.app)
+        elif not reply.done():
+            reply.add_done_callback(self.tasks.discard)
+            self.tasks.add(reply)
 
     def _enter_stage(self) -> None:
         self._stages += 1
@@ -196,7 +213,7 @@ class Protocol(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         if former is None or former.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._fresh = self.cycle  # its body may have come as well
             return
         self.flow.pause_reading()
         self.pipeline.appendleft((self.cycle, self.app))

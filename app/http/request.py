@@ -30,7 +30,7 @@ async def read_json_body(
     `InvalidInput` when the body is empty or the client goes before it is complete; and, before
     anything is read, `Overloaded` when the process holds too much of other bodies.
     """
-    _check_headers(scope)
+    check_body_headers(scope)
     body = await _read(scope, receive, max_bytes)
     if not body:
         raise InvalidInput("the body is empty")
@@ -43,11 +43,12 @@ async def read_json_body_if_any(
     """The same where the body may be left out: then it is empty, of whatever type it says it is."""
     body = await _read(scope, receive, max_bytes)
     if body:
-        _check_headers(scope)
+        check_body_headers(scope)
     return body
 
 
-def _check_headers(scope: AnyScope) -> None:
+def check_body_headers(scope: AnyScope) -> None:
+    """`UnsupportedMediaType` unless a request says that its body is JSON, and as it is."""
     headers = context_of(scope).headers
     content_type = headers.get(b"content-type", b"")
     if content_type != _JSON and not _is_json(content_type):

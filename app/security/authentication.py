@@ -69,19 +69,19 @@ class Authentication:
         self._believed: OrderedDict[str, _Believed] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Principal]] = {}
 
+    def believed(self, scope: AnyScope) -> Principal | None:
+        """See `app.http.access.Gate.believed`."""
+        believed = self._believed.get(_credential_of(scope))
+        if believed is None or monotonic() >= believed.until:
+            return None
+        return believed.principal
+
     async def admit(self, scope: AnyScope) -> Principal:
         """See `app.http.access.Gate.admit`.
 
         Raises `StoreUnavailable` and `ProviderUnavailable` as well.
         """
-        header = context_of(scope).headers.get(b"authorization")
-        if header is None:
-            raise Unauthenticated("send an API key or a token: Authorization: Bearer …")
-        credential = credential_in(header)
-        believed = self._believed.get(credential)
-        if believed is not None and monotonic() < believed.until:
-            return believed.principal
-        return await self._ask_once(credential)
+        return self.believed(scope) or await self._ask_once(_credential_of(scope))
 
     async def _ask_once(self, credential: str) -> Principal:
         """Many requests that come with one credential at a time have it looked up once."""
@@ -127,6 +127,13 @@ class Authentication:
         self._uses.note(key.key_id, now)
         principal = Principal(stored.owner, f"key:{key.key_id}", stored.scopes)
         return principal, stored.expires_at
+
+
+def _credential_of(scope: AnyScope) -> str:
+    header = context_of(scope).headers.get(b"authorization")
+    if header is None:
+        raise Unauthenticated("send an API key or a token: Authorization: Bearer …")
+    return credential_in(header)
 
 
 def credential_in(header: bytes) -> str:

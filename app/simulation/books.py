@@ -9,6 +9,7 @@ from app.simulation.entries import Log
 from app.simulation.ledgers.account import Account
 from app.simulation.ledgers.bank import holds
 from app.simulation.ledgers.desk import acknowledgements, questions
+from app.simulation.ledgers.engagement import decisions
 from app.simulation.ledgers.fleet import rides
 from app.simulation.ledgers.media import carts, messages, playbacks, subscriptions
 from app.simulation.ledgers.shop import money, orders, stock
@@ -65,6 +66,7 @@ ACCOUNTS: Sequence[Callable[[Log, datetime], Account]] = (
     playbacks,
     subscriptions,
     messages,
+    decisions,
     reactions,
 )
 

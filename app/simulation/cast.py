@@ -11,7 +11,7 @@ from app.simulation.businesses.fleet import riding
 from app.simulation.businesses.player import subscribing, watching
 from app.simulation.businesses.shop import shopping, stocking
 from app.simulation.crowd import Person, dice, person_of
-from app.simulation.messages import Command, Message
+from app.simulation.messages import EVENTS_PATH, Command, Event, Message
 from app.simulation.scripts import Post, Script
 
 Business = Callable[[Random, Person, str], Script]
@@ -47,6 +47,8 @@ class Part:
         """The next command, as it is sent."""
         key = f"simulated-{self.name}-{self._posts}"
         self._posts += 1
+        if post.path == EVENTS_PATH:
+            return Message(self.person, Event(id=key, **post.fields))
         thing, _, command = post.path.rpartition("/")
         return Message(self.person, Command(command, post.fields, key, f"{thing}/{command}"))
 

@@ -10,6 +10,7 @@ from app.simulation.client import Client
 from app.simulation.days import Days, Hand
 from app.simulation.ledgers.account import Account
 from app.simulation.play import send_all
+from app.simulation.rules import RuleSet, set_live
 from app.simulation.story import Story
 from app.simulation.tally import Tally
 
@@ -33,13 +34,15 @@ class Checked(NamedTuple):
 
 
 async def check(
-    story: Story, client: Client, tally: Tally, hand: Inspector, *, days: int
+    story: Story, client: Client, tally: Tally, hand: Inspector, *, days: int, rules: RuleSet
 ) -> Checked:
-    """Play the days, let everything come to rest, and read the books.
+    """Play the days with these rules, let everything come to rest, and read the books.
 
     Raises `ApiUnavailable`, and what the hand raises.
     """
     await client.check()
+    tally.phase = "Rules"
+    await set_live(rules, client)
     tally.phase = "Accounts"
     await send_all(story.accounts(), client, tally)
     played = Days(Acting(client, tally), client, hand)

@@ -131,6 +131,12 @@ class Client:
         body = await self._read(path)
         return msgspec.json.decode(body) if body else None
 
+    async def set(self, method: str, path: str, body: bytes) -> None:
+        """Have something set up. Raises `ApiUnavailable` when it is refused, too."""
+        answer = await self._ask(method, path, body)
+        if answer.status != 200:
+            raise ApiUnavailable(f"{self._url} refuses {path}: {_reason(answer)}")
+
     async def _read(self, path: str) -> bytes | None:
         answer = await self._ask("GET", path)
         if answer.status == 404:

@@ -17,6 +17,8 @@ class Entry(Struct, frozen=True):
     data: Mapping[str, Any]
     recorded_at: datetime
     customer_id: str | None = None
+    event_id: str = ""
+    metadata: Mapping[str, Any] = {}
 
 
 class Log:

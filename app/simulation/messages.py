@@ -9,6 +9,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from app.simulation.crowd import Person
 
+EVENTS_PATH = "/v1/events"
+
 
 class Event(Struct, frozen=True):
     """An event just as ``POST /v1/events`` takes it. One without a time happens when it is sent."""
@@ -51,7 +53,7 @@ class Message(Struct, frozen=True):
     def path(self) -> str:
         """Where it is sent to."""
         if isinstance(self.content, Event):
-            return "/v1/events"
+            return EVENTS_PATH
         return self.content.path or f"/v1/customers/{self.person.customer_id}/{self.content.name}"
 
     @property

@@ -9,6 +9,7 @@ from app.simulation.acting import Acting
 from app.simulation.cast import Part
 from app.simulation.client import Client
 from app.simulation.messages import Message
+from app.simulation.rules import RuleSet, set_live
 from app.simulation.story import PAST, Story
 from app.simulation.tally import Tally
 
@@ -24,10 +25,19 @@ MAX_CATCH_UP_SECONDS = 1.0
 
 
 async def play(
-    story: Story, client: Client, tally: Tally, *, live_messages: int, per_s: float
+    story: Story,
+    client: Client,
+    tally: Tally,
+    *,
+    live_messages: int,
+    per_s: float,
+    rules: RuleSet | None = None,
 ) -> None:
     """Play to the end, or until it is cancelled. Raises `ApiUnavailable`."""
     await client.check()
+    if rules is not None:
+        tally.phase = "Rules"
+        await set_live(rules, client)
     tally.phase = "Past fortnight"
     for batch in _batches(story.past(await _began_at(story, client))):
         for message, outcome in zip(batch, await client.send_events(batch), strict=True):

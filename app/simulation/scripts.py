@@ -63,6 +63,11 @@ def post(path: str, *refusals: str, **fields: Any) -> Generator[Step, Any, bool]
     return bool(accepted)
 
 
+def event(type_: str, customer_id: str, **data: Any) -> Generator[Step, Any, bool]:
+    """Send an event of a service's own type."""
+    return (yield from post("events", type=type_, customer_id=customer_id, data=data))
+
+
 def together(posts: Iterable[Post]) -> Generator[Step, Any, list[bool]]:
     """Send commands at once; which were accepted."""
     accepted: list[bool] = yield Together(tuple(posts))

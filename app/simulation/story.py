@@ -31,6 +31,8 @@ FIRST_VISITS = timedelta(days=2)
 NEWCOMERS_VISIT_AFTER = timedelta(days=12)
 LAST_CHAPTER_AFTER = timedelta(days=13)
 MAX_GAP_S = 400
+UNASKED_EVERY = 4
+"""Of so many people, one has not agreed to reminders and offers."""
 PAST_CHAPTERS = (2, 4)
 
 
@@ -138,6 +140,9 @@ def _signing_up(person: Person) -> Iterator[Instruction]:
     yield Instruction("link-identity", {"kind": "anonymous", "value": person.anonymous_id})
     yield Instruction("link-identity", {"kind": "email", "value": person.email})
     yield Instruction("record-consent", {"channel": "email", "topic": "news"})
+    if person.number % UNASKED_EVERY:
+        for topic in ("reminders", "offers"):
+            yield Instruction("record-consent", {"channel": "inbox", "topic": topic})
 
 
 def _told(

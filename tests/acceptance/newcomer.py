@@ -149,7 +149,7 @@ class Newcomer:
         connection = HTTPConnection(split.netloc, timeout=DEADLINE_SECONDS)
         target = f"{split.path}?{split.query}" if split.query else split.path
         try:
-            body = request.body.encode() if request.body is not None else None
+            body = self._body(request.body) if request.body is not None else None
             connection.request(request.method, target, body, request.headers)
             response = connection.getresponse()
             if request.follows and answer:
@@ -161,6 +161,12 @@ class Newcomer:
             return text
         head = "".join(f"{name}: {value}\n" for name, value in response.getheaders())
         return f"HTTP/1.1 {response.status} {response.reason}\n{head}\n{text}"
+
+    def _body(self, said: str) -> bytes:
+        """As it stands there, or in a file of theirs."""
+        if said.startswith("@"):
+            return (self._folder / said.removeprefix("@")).read_bytes()
+        return said.encode()
 
     def _compare(self, step: Step, output: str) -> None:
         said = f"{step.command}\nwas answered:\n{output}"

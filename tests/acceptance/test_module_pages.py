@@ -1,4 +1,4 @@
-"""Every module's page can be followed: its commands work, and answer what it shows."""
+"""The pages of modules and of rules can be followed: commands work, and answer what is shown."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +10,16 @@ from tests.fixtures.access import KEY
 from tests.fixtures.markdown import DOCS
 from tests.fixtures.tidings_up import TidingsUp
 
-PAGES = sorted((DOCS / "modules").glob("*.md"))
+PAGES = [
+    *sorted((DOCS / "modules").glob("*.md")),
+    DOCS / "how-to" / "write-a-rule.md",
+    DOCS / "how-to" / "ready-made-rules.md",
+]
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: page.stem)
 def page(request: pytest.FixtureRequest) -> Path:
-    """A module's page."""
+    """One of them."""
     path: Path = request.param
     return path
 

@@ -5,6 +5,7 @@ from typing import Any
 import hypothesis
 import pytest
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.kernel.errors import NotFound, UnknownEvent
 from app.kernel.event import Event
@@ -49,6 +50,12 @@ def test_another_playback_of_that_id_is_refused(other: StartPlayback) -> None:
 @pytest.mark.parametrize(("report", "event"), p.reports)
 def test_a_report_is_recorded_with_what_is_played_where(report: AnyReport, event: Event) -> None:
     given(PLAYBACK, p.started).when(report).then(event)
+
+
+def test_a_pause_tells_how_long_the_title_is_where_that_is_known() -> None:
+    started = replace(p.started, length_s=9600)
+    paused = PlaybackPaused(p.TITLE, p.DEVICE, 2, 90, 9600)
+    given(PLAYBACK, started).when(Pause(2, 90)).then(paused)
 
 
 @pytest.mark.parametrize(("report", "_event"), p.reports)

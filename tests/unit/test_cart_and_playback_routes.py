@@ -131,7 +131,7 @@ async def test_a_playback_is_reported_on_its_customers_timeline(api: Api) -> Non
         "finished",
     ]
     played = {"title_id": "dune-2", "device_id": "tv"}
-    assert log[0][2] == {**DUNE, "progress_s": 0}
+    assert log[0][2] == {**DUNE, "progress_s": 0, "length_s": None}
     assert log[4][2] == {**played, "sequence": 4, "progress_s": 120, "duration_ms": 2300}
     assert log[5][2] == {**played, "sequence": 5, "progress_s": 121, "reason": "network"}
 

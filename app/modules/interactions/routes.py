@@ -4,8 +4,9 @@ An event costs little more here than its bytes: it is checked, wrapped and hande
 it came, and is never taken apart and put together again.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,13 +17,14 @@ from litestar.params import JSONBody
 from msgspec import Meta, Struct
 from msgspec.json import Encoder
 
-from app.eventstore.port import Append, Appended, EventStore
+from app.eventstore.port import Append, Appended, EventStore, Waiter
 from app.http.access import requires
 from app.http.asgi import AnyScope, Receive, Scope, Send, respond
+from app.http.at_once import Start
 from app.http.context import idempotency_key, metadata_of
-from app.http.limits import take_events
+from app.http.limits import take_events, take_together
 from app.http.problems import Problem, problem_for
-from app.http.request import read_json_body
+from app.http.request import check_body_headers, read_json_body
 from app.kernel.declared import Reason
 from app.kernel.errors import InvalidInput, StoreUnavailable
 from app.modules.interactions.incoming import EventKey, IncomingEvent, Intake, split_batch
@@ -65,6 +67,15 @@ class QuarantinedOutcome(Struct, frozen=True, kw_only=True):
     """Whether it was quarantined before, and this request changed nothing."""
 
 
+class Outlet(NamedTuple):
+    """A way to the store for one event, without anything that waits."""
+
+    submit: Callable[[Append, Waiter], None]
+    """Has the waiter told what becomes of an append. Raises `StoreUnavailable`."""
+    is_sealed: Callable[[Append], bool]
+    """Whether an append has to be sealed first."""
+
+
 _Answer = Appended | Kept | Exception
 Outcome = RecordedOutcome | QuarantinedOutcome | RejectedOutcome
 
@@ -90,15 +101,21 @@ class EventsEndpoint:
     """Records one event, or a batch of which each is recorded, quarantined or rejected alone."""
 
     def __init__(
-        self, store: EventStore, intake: Intake, quarantine: Quarantine, seal: Seal = unsealed
+        self,
+        store: EventStore,
+        intake: Intake,
+        quarantine: Quarantine,
+        seal: Seal = unsealed,
+        outlet: Outlet | None = None,
     ) -> None:
         """Take the store, what makes appends of what is sent, where misfits are kept, and what
-        seals both.
+        seals both. With an outlet, the usual event takes that.
         """
         self._store = store
         self._intake = intake
         self._quarantine = quarantine
         self._seal = seal
+        self._outlet = outlet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, as an ASGI application."""
@@ -106,18 +123,35 @@ class EventsEndpoint:
         status, answer = await self.record(body, scope)
         await respond(send, status, _JSON, answer)
 
+    def prepare(self, body: bytes, scope: Scope) -> Start | None:
+        """See `app.http.at_once.PlainEndpoint`: one event, with nothing in it to be sealed."""
+        if self._outlet is None or _is_batch(body):
+            return None
+        check_body_headers(scope)
+        append = self._append_of(body, scope)
+        if self._outlet.is_sealed(append) or not take_together(scope, events=1):
+            return None
+        return partial(self._outlet.submit, append)
+
+    def answer_of(self, outcome: Appended) -> tuple[int, bytes]:
+        """See `app.http.at_once.PlainEndpoint`."""
+        return _answer(outcome)
+
+    def _append_of(self, body: bytes, scope: AnyScope) -> Append:
+        key = _header_key(scope, 0)
+        return self._intake.append_of(body.strip(), metadata_of(scope), key)
+
     async def record(self, body: bytes, scope: AnyScope) -> tuple[int, bytes]:
         """The status and JSON that answer a body: an object's outcome, or an array of them.
 
         Raises the error of an event sent alone, `InvalidInput` or `InputTooLarge` for a batch that
         cannot be looked at, and `StoreUnavailable` when nothing of it could be recorded.
         """
-        if body.lstrip().startswith(b"["):
+        if _is_batch(body):
             return 200, _encoder.encode(await self._record_batch(body, scope))
         take_events(scope, 1)
-        key = _header_key(scope, 0)
         try:
-            append = self._intake.append_of(body.strip(), metadata_of(scope), key)
+            append = self._append_of(body, scope)
         except Misfit as misfit:
             (answer,) = await self._quarantine.keep(await sealed_misfits([misfit], self._seal))
             return _answer(answer)
@@ -149,6 +183,10 @@ class EventsEndpoint:
             kept = await self._quarantine.keep(misfitting)
             answers.update(zip(misfits, kept, strict=True))
         return [_outcome_of(answers[number], number) for number in range(len(events))]
+
+
+def _is_batch(body: bytes) -> bool:
+    return body.lstrip().startswith(b"[")
 
 
 def _header_key(scope: AnyScope, ordinal: int) -> EventKey | None:

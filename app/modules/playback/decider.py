@@ -60,6 +60,7 @@ class StartPlayback(Struct, frozen=True):
     title_id: str
     device_id: str
     progress_s: int = 0
+    length_s: int | None = None
 
 
 class Report(Struct, frozen=True):
@@ -188,7 +189,11 @@ def decide_playback(command: PlaybackCommand, playback: Playback) -> Sequence[Ev
 
 def _start_playback(command: StartPlayback, playback: Playback) -> Sequence[Event]:
     started = PlaybackStarted(
-        command.customer_id, command.title_id, command.device_id, command.progress_s
+        command.customer_id,
+        command.title_id,
+        command.device_id,
+        command.progress_s,
+        command.length_s,
     )
     if isinstance(playback, NotStarted):
         return (started,)
@@ -213,7 +218,7 @@ def _event_of(report: AnyReport, started: PlaybackStarted) -> Event:
         case ReportProgress():
             return PlaybackProgressed(*said)
         case Pause():
-            return PlaybackPaused(*said)
+            return PlaybackPaused(*said, started.length_s)
         case Resume():
             return PlaybackResumed(*said)
         case ReportBuffering(duration_ms=duration_ms):

@@ -20,6 +20,8 @@ class PlaybackStarted(Event, frozen=True):
     device_id: str
     progress_s: int
     """How far into the title."""
+    length_s: int | None = None
+    """Of the title, where the player knows it."""
 
 
 class PlaybackReport(Event, frozen=True):
@@ -44,6 +46,9 @@ class PlaybackPaused(PlaybackReport, frozen=True):
 
     tag: ClassVar[str] = "playback.paused"
     title: ClassVar[str] = "Paused {title_id}"
+
+    length_s: int | None = None
+    """Of the title, as it was started with."""
 
 
 class PlaybackResumed(PlaybackReport, frozen=True):

@@ -66,6 +66,12 @@ Sequence = Annotated[
         examples=[3],
     ),
 ]
+Length = Annotated[
+    int,
+    Meta(
+        ge=1, le=MAX_PROGRESS_S, description="How long the title is, in seconds.", examples=[9600]
+    ),
+]
 Duration = Annotated[
     int, Meta(ge=0, le=MAX_DURATION_MS, description="In milliseconds.", examples=[2300])
 ]
@@ -103,6 +109,7 @@ class PlaybackStart(Struct, frozen=True, forbid_unknown_fields=True):
     title_id: TitleId
     device_id: DeviceId
     progress_s: Progress = 0
+    length_s: Length | None = None
 
 
 class PlayerReport(Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,7 +162,9 @@ def _start_route(commands: Commands) -> HTTPRouteHandler:
         A customer may have several at a time. The same again is nothing.
         """
         check_customer_id(data.customer_id)
-        start = StartPlayback(data.customer_id, data.title_id, data.device_id, data.progress_s)
+        start = StartPlayback(
+            data.customer_id, data.title_id, data.device_id, data.progress_s, data.length_s
+        )
         step = _playback_step(playback_id, start, data.customer_id)
         return await commands.run(request, step)
 

@@ -47,6 +47,14 @@ class Sealing:
         keys = await self._keys.of_all(whose)
         return [self._sealed_append(append, keys) for append in appends]
 
+    def is_for(self, append: Append) -> bool:
+        """Whether an append may hold what is to be sealed."""
+        return any(
+            event.customer_id and self._may_hold_sensitive(event)
+            for part in append.streams
+            for event in part.events
+        )
+
     async def command(self, customer_id: str | None, command: C) -> C:
         """See `CommandSealing.command`; raises `Erased` and `StoreUnavailable`."""
         if customer_id is None or not self._takes_key(command):

@@ -13,6 +13,8 @@ UNTIL_CASE = timedelta(minutes=40)
 """Well beyond what a customer has to answer in."""
 TRANSFER_LIMIT = 50_000
 OPEN_CASES_SHARE = 0.15
+SPREES_SHARE = 0.15
+PAYMENTS_A_SPREE = 6
 
 
 def banking(chance: Random, person: Person, name: str) -> Script:
@@ -30,6 +32,9 @@ def banking(chance: Random, person: Person, name: str) -> Script:
         yield from post(f"transactions/{name}-{number}/record", **harmless)
         yield from _scoring(chance, f"{name}-{number}", chance.randint(0, 60))
         yield minutes(chance.randint(5, 90))
+    if is_card and chance.random() < SPREES_SHARE:
+        yield from _spree(chance, name, payment)
+        return
     if chance.random() < 0.4:
         return
     transaction = f"{name}-x"
@@ -45,6 +50,16 @@ def banking(chance: Random, person: Person, name: str) -> Script:
     yield from manner(chance, transaction)
     if is_card:
         yield from _after(chance, person, transaction, _details(chance, 990) | payment)
+
+
+def _spree(chance: Random, name: str, payment: Mapping[str, object]) -> Script:
+    """Somebody tries out the card: a rule may think that this is too quick, and hold the last."""
+    names = [f"{name}-s{number}" for number in range(PAYMENTS_A_SPREE)]
+    for each in names:
+        small = _details(chance, chance.randrange(100, 900))
+        yield from post(f"transactions/{each}/record", **small, **payment)
+    if (yield from awaited(f"transaction-{names[-1]}", "transaction.held")):
+        yield from chance.choice((_saying_yes, _saying_no, _saying_nothing))(chance, names[-1])
 
 
 def _details(chance: Random, amount: int) -> dict[str, object]:

@@ -7,6 +7,10 @@ from app.simulation import words
 from app.simulation.crowd import Person
 from app.simulation.scripts import Script, hours, minutes, post
 
+BAD_NETWORKS_SHARE = 0.15
+WAITS = 3
+"""One after the other, so that somebody should say sorry."""
+
 Report = tuple[str, dict[str, Any]]
 
 
@@ -17,6 +21,7 @@ def watching(chance: Random, person: Person, name: str) -> Script:
         "customer_id": person.customer_id,
         "title_id": title,
         "device_id": f"{chance.choice(words.DEVICES)}-{person.number}",
+        "length_s": length_s,
     }
     reports = _reports(chance, length_s)
     if chance.random() < 0.1:
@@ -34,6 +39,8 @@ def _reports(chance: Random, length_s: int) -> list[Report]:
     """What the player says, in order."""
     said: list[tuple[str, dict[str, Any]]] = []
     progress_s = 0
+    if chance.random() < BAD_NETWORKS_SHARE:
+        said += [("report-buffering", {"progress_s": 0, "duration_ms": 4000})] * WAITS
     for _ in range(chance.randint(1, 4)):
         progress_s = chance.randrange(progress_s, length_s)
         event = chance.choice(("pause", "report-progress", "report-buffering", "interrupt"))

@@ -12,6 +12,7 @@ from app.simulation.scripts import (
     Script,
     ask,
     awaited,
+    event,
     hours,
     look,
     minutes,
@@ -25,6 +26,8 @@ TIME_TO_PAY = timedelta(minutes=40)
 """Well beyond what an order has to be paid in."""
 ABANDONED_SHARE = 0.12
 VISITORS_SHARE = 0.35
+CLICKS_SHARE = 0.15
+"""Of offers that are clicked first."""
 
 
 def stocking(chance: Random, deliveries: int) -> Script:
@@ -41,6 +44,11 @@ def stocking(chance: Random, deliveries: int) -> Script:
 
 def shopping(chance: Random, person: Person, name: str) -> Script:
     """A cart is filled, by somebody unknown at first or not, and most become orders."""
+    if chance.random() < CLICKS_SHARE:
+        product = chance.choice(words.PRODUCTS)
+        yield from event("Offer Clicked", person.customer_id, offer=product.name)
+        if chance.random() < 0.5:  # of more, nothing comes
+            return
     visitor = f"visitor-of-{name}" if chance.random() < VISITORS_SHARE else None
     whose = {"anonymous_id": visitor} if visitor else {"customer_id": person.customer_id}
     lines = _wanted(chance)

@@ -84,15 +84,28 @@ def messages(log: Log, now: datetime) -> Account:  # noqa: ARG001 - as all accou
     """Everything is said once."""
     account = Account("messages")
     for message_id, events in log.things("message"):
-        account.once(f"message {message_id}", events, ("message.requested", "message.read"))
-        is_read = len(events) > 1
-        account.count("read" if is_read else "unread")
+        once = ("message.requested", "message.sent", "message.dead", "message.read")
+        account.once(f"message {message_id}", events, once)
+        _message(account, f"message {message_id}", events)
     for order_id, events in log.things("order"):
         for tag, kind in TOLD.items():
             told = first(log.stream(f"message-{kind}:{order_id}"), "message.requested")
             if bool(first(events, tag)) != bool(told):
                 account.object(f"order {order_id}: {tag} and what the customer was told differ")
     return account
+
+
+def _message(account: Account, thing: str, events: Sequence[Entry]) -> None:
+    """Read, there, or given up; nothing is on its way for ever."""
+    requested, last = events[0], events[-1]
+    if first(events, "message.read"):
+        account.count("read")
+    elif last.type == "message.dead":
+        account.count("given up, for there is no such channel")
+    elif last.type == "message.sent" or (last is requested and not requested.data.get("template")):
+        account.count("unread")
+    else:
+        account.object(f"{thing}: {last.type}, and nothing followed")
 
 
 TOLD = {

@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 import msgspec
 import pytest
 
 from app.eventstore.database import Database
 from app.kernel.policy import MAX_CHAIN
-from app.modules.customers.decider import CUSTOMER, ChangeTraits
+from app.modules.customers.decider import CUSTOMER, ChangeTraits, LinkIdentity
 from app.modules.suppressions.decider import SUPPRESSION, Suppress
 from app.modules.suppressions.events import Reason
 from app.reactions.status import reactions_status
@@ -195,10 +196,14 @@ async def test_offers_are_counted_in_one_place_and_told_of(stage: Stage) -> None
 async def test_of_the_erased_nothing_is_kept_and_nothing_is_decided(stage: Stage) -> None:
     await stage.live(pattern=ABSENCE)
     await stage.rows("CREATE TABLE test_keys (customer_id text)")
+    visitor = uuid4()  # that anna turned out to be
+    await stage.send(CUSTOMER, "anna", LinkIdentity(visitor, "anonymous"))
+    await stage.rows(f"INSERT INTO identities VALUES ('{visitor}', 'anonymous', '', '~visitor')")
     async with stage.deciding():
-        await stage.happen("tick", "anna")
-        await stage.happen("tick", "bert")
+        for who in ("anna", "~visitor", "bert"):
+            await stage.happen("tick", who)
         await stage.settled()
+        assert len(await stage.states()) == 3
         await erase(stage.store, "anna")
         await stage.settled()
         assert list(await stage.states()) == ["customer/bert"]

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from app.engagement.evaluator import MessageEffect, OfferEffect, RecordEffect
+from app.engagement.events import Held
 from app.engagement.instances import MAX_INSTANCES_BY_RULE
 from app.engagement.state import CustomerState
 from tests.unit.engagement.world import ANNA, BEGIN, HOUR, SECOND, SEND, World, told
@@ -277,3 +278,15 @@ def test_state_outlives_json() -> None:
     assert decoded == world.state()
     world.states[ANNA] = decoded
     assert told(world.due(HOUR)) == ["acted"]
+
+
+def test_an_end_says_why_when_nothing_was_done() -> None:
+    world = World()
+    steps = [
+        {"do": "branch", "condition": "trigger.data.sent == true", "then": [SEND]},
+        {"do": "end", "because": "there is no need"},
+    ]
+    world.live(steps=steps)
+    [decision] = world.see(sent=False)
+    assert decision.made.held == [Held("end", "there is no need")]
+    assert told(world.see(sent=True)) == ["acted"]

@@ -156,7 +156,13 @@ class World:
         self.profiles[customer_id] = Profile(customer_id, **fields)
 
     def see(
-        self, event_type: str = "tick", after: timedelta = SECOND, who: str = ANNA, **data: Any
+        self,
+        event_type: str = "tick",
+        after: timedelta = SECOND,
+        who: str = ANNA,
+        *,
+        thing_id: str = "",
+        **data: Any,
     ) -> list[Decision]:
         """An event comes, so long after what was last."""
         self.at += after
@@ -169,6 +175,7 @@ class World:
             data=data,
             at=self.at,
             occurred_at=self.at,
+            thing_id=thing_id,
         )
         state, profile = self.state(who), self.profile_of(who)
         decisions = self.evaluator.on_due(state, self.totals, self.at, profile)

@@ -254,6 +254,9 @@ async def test_the_access_log_has_a_line_for_a_request_without_its_query() -> No
 
 async def test_a_refused_credential_is_logged_with_whence_it_came_and_counted() -> None:
     class Closed:
+        def believed(self, _scope: AnyScope) -> None:
+            return None
+
         async def admit(self, _scope: AnyScope) -> Principal:
             raise Unauthenticated
 

@@ -21,6 +21,9 @@ async def read() -> list[str]:
 
 
 class ClosedGate:
+    def believed(self, _scope: AnyScope) -> None:
+        return None
+
     async def admit(self, _scope: AnyScope) -> Principal:
         raise Unauthenticated
 

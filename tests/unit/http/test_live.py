@@ -165,6 +165,9 @@ class Doorkeeper:
         self.says: Principal | TidingsError = ANYBODY
         self.asked = 0
 
+    def believed(self, _scope: AnyScope) -> None:
+        return None
+
     async def admit(self, _scope: AnyScope) -> Principal:
         self.asked += 1
         if isinstance(self.says, TidingsError):

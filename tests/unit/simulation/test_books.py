@@ -92,13 +92,35 @@ MEDIA: Sequence[Told] = (
     (0, "subscription-1", "subscription.started", PERIOD),
     (1000, "subscription-1", "subscription.renewed", {"began_at": at(1000), "ends_at": at(9000)}),
 )
-EVERYTHING = (*SHOP, *RIDES, *HELD, *SUPPORT, *MEDIA)
+DECIDED = {
+    "rule": "order-updates",
+    "instance": "i-1",
+    "step": "pattern",
+    "trigger": "order-1 order.confirmed",
+    "outcome": "acted",
+    "held": [],
+    "did": [{"what": "send", "stream": "message-m"}],
+}
+RULES: Sequence[Told] = (
+    (0, "rule-order-updates", "rule.went_live", {}),
+    (3, "decision-1", "decision.made", DECIDED),
+    (3, "message-m", "message.requested", {"actor": "rule:order-updates"}),
+)
+EVERYTHING = (*SHOP, *RIDES, *HELD, *SUPPORT, *MEDIA, *RULES)
 
 
 def entries_of(told: Sequence[Told]) -> list[Entry]:
     in_time = sorted(told, key=lambda each: each[0])
     return [
-        Entry(position, stream, type_, data, BEGAN + timedelta(minutes=minutes))
+        Entry(
+            position,
+            stream,
+            type_,
+            data,
+            BEGAN + timedelta(minutes=minutes),
+            event_id=f"{stream} {type_}",
+            metadata={"actor": data.get("actor")},
+        )
         for position, (minutes, stream, type_, data) in enumerate(in_time, 1)
     ]
 
@@ -228,6 +250,20 @@ DOCTORED: Sequence[tuple[Doctor, str]] = [
     (
         without("message-order-shipped:1", "message.requested"),
         "order.shipped and what the customer was told differ",
+    ),
+    (
+        said("message-order-shipped:1", "message.requested", template="shipped"),
+        "message order-shipped:1: message.requested, and nothing followed",
+    ),
+    (twice("decision-1", "decision.made"), "decision 1: decision.made happened 2 times"),
+    (also(4, "decision-2", "decision.made", **DECIDED), "instance i-1: pattern was decided 2"),
+    (also(4, "decision-2", "decision.made", **DECIDED), "message-m was decided 2 times"),
+    (without("decision-1", "decision.made"), "message-m was decided 0 times"),
+    (without("decision-1", "decision.made"), "order 1: its updates began 0 times"),
+    (without("message-m", "message.requested"), "message-m has no message.requested"),
+    (
+        said("decision-1", "decision.made", outcome="failed", held=[{"detail": "no such trait"}]),
+        "order-updates (1) failed: no such trait",
     ),
     (
         also(5, "reaction-p", "reaction.refused", command="Go", stream="x-1", reason="no"),

@@ -12,6 +12,7 @@ from app.http.fields import Nothing
 from app.modules.accounts import routes as accounts
 from app.modules.carts import routes as carts
 from app.modules.customers import routes as customers
+from app.modules.interactions.incoming import IncomingEvent
 from app.modules.inventory import routes as inventory
 from app.modules.orders import routes as orders
 from app.modules.payments import routes as payments
@@ -28,6 +29,7 @@ STORIES = 300
 MAX_STEPS = 400
 
 BODIES: Mapping[str, Any] = {
+    "/events": IncomingEvent,
     "accounts/set-transfer-limit": accounts.TransferLimit,
     "cards/unfreeze": accounts.CardOwner,
     "carts/add-item": carts.Item,
