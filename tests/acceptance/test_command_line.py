@@ -128,7 +128,7 @@ def test_it_says_its_version(inside: Inside) -> None:
         (
             ["rebuild"],
             "timeline, customers, activity_counts, visits, inbox, offers, cases, customer_offers, "
-            "audit",
+            "decisions, engagement, reaction_times, audit",
         ),
         (["rebuild", "everything"], "everything"),
         (["rebuild", "timeline", "--rollback", "--drop-old"], "--rollback goes without --drop-old"),
