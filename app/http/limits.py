@@ -81,7 +81,15 @@ class Bucket:
 class Allowance:
     """What one owner may ask of this process. A limit of 0 is none."""
 
-    __slots__ = ("_buckets", "_lines", "_lines_of_plenty", "events", "requests")
+    __slots__ = (
+        "_buckets",
+        "_last_left",
+        "_last_lines",
+        "_lines",
+        "_lines_of_plenty",
+        "events",
+        "requests",
+    )
 
     def __init__(self, requests_per_s: int, events_per_s: int) -> None:
         """Take the limits; all of them, until this process is told its share."""
@@ -93,6 +101,8 @@ class Allowance:
         self._lines = f"ratelimit-policy: {', '.join(policies)}\r\nratelimit: %b\r\n".encode()
         plenty = ", ".join([f'"{name}";r=%d' for name, limit, _ in named if limit])
         self._lines_of_plenty = self._lines % plenty.encode()
+        self._last_left: tuple[int, ...] = ()
+        self._last_lines = b""
 
     def take_request(self) -> None:
         """Count a request. Raises `RateLimited`."""
@@ -121,10 +131,12 @@ class Allowance:
     def lines(self) -> bytes:
         """The headers that tell clients of it (draft-ietf-httpapi-ratelimit-headers-11)."""
         now = monotonic()
-        left = tuple([bucket.left(now) for bucket in self._buckets])
-        if min(left, default=1) >= 1:
-            return self._lines_of_plenty % left
-        return self._lines % b", ".join([bucket.told(now) for bucket in self._buckets])
+        left = tuple([int(bucket.left(now)) for bucket in self._buckets])
+        if min(left, default=1) < 1:
+            return self._lines % b", ".join([bucket.told(now) for bucket in self._buckets])
+        if left != self._last_left:  # buckets are full most of the time
+            self._last_left, self._last_lines = left, self._lines_of_plenty % left
+        return self._last_lines
 
 
 class Limits(Protocol):

@@ -227,7 +227,8 @@ class Protocol(HttpToolsProtocol):
         scope["method"] = self.parser.get_method().decode("ascii")
         url = httptools.parse_url(self.url)
         scope["raw_path"], scope["query_string"] = url.path, url.query or b""
-        scope["path"] = unquote(url.path.decode("ascii"))
+        path = url.path.decode("ascii")
+        scope["path"] = unquote(path) if "%" in path else path
 
     def on_body(self, body: bytes) -> None:
         """Some of its body has come."""

@@ -49,11 +49,11 @@ class Sealing:
 
     def is_for(self, append: Append) -> bool:
         """Whether an append may hold what is to be sealed."""
-        return any(
-            event.customer_id and self._may_hold_sensitive(event)
-            for part in append.streams
-            for event in part.events
-        )
+        for part in append.streams:
+            for event in part.events:
+                if event.customer_id and self._may_hold_sensitive(event):
+                    return True
+        return False
 
     async def command(self, customer_id: str | None, command: C) -> C:
         """See `CommandSealing.command`; raises `Erased` and `StoreUnavailable`."""
