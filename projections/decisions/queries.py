@@ -41,7 +41,7 @@ class Decided(Struct, frozen=True):
     did: Sequence[Did] = ()
     inputs: Annotated[
         Raw, Meta(examples=[{"event.data.amount": 120}], extra_json_schema=_OBJECT)
-    ] = Raw(b"{}")
+    ] = msgspec.field(default_factory=lambda: Raw(b"{}"))
     """What its expressions have seen; sensitive values are masked without `pii:read`."""
 
 
