@@ -40,6 +40,7 @@ from app.delivery.rendering import CannotRender, Render, Rendered, Rendering
 from app.eventstore.clock import StoreClock
 from app.eventstore.execute import Executed, Executor, IdempotencyKey, Step
 from app.kernel.cipher import View
+from app.kernel.decider import Decider
 from app.kernel.errors import Contention, Erased, StoreUnavailable, named_line
 from app.kernel.ids import new_event_id
 from app.kernel.metrics import UNMEASURED, Counter, Histogram
@@ -56,6 +57,7 @@ from app.modules.messages.decider import (
 )
 from app.modules.messages.events import FailureKind
 from app.modules.messages.states import Requested, Sending, Waiting
+from app.modules.suppressions.decider import SUPPRESSION
 
 SEND_TIMEOUT_S = 300
 """Whatever a channel bounds itself."""
@@ -146,6 +148,7 @@ class Sender:
         attempt = due.attempts + 1
         try:
             channel = self._channel(due.channel)
+            await self._check_suppression(due.channel, known.first.customer_id or "")
             outgoing = await self._outgoing(due.message_id, known, message, channel)
         except (NeverSo, CannotRender) as error:
             self._measured(due.channel).failed.inc()
@@ -166,6 +169,12 @@ class Sender:
             raise NeverSo(f"the channel {name} is not set up")
         return channel
 
+    async def _check_suppression(self, channel: str, customer_id: str) -> None:
+        """Asked at each attempt: it may have been suppressed since the message was requested."""
+        reason = (await self._state(SUPPRESSION, customer_id)).reasons.get(channel)
+        if reason is not None:
+            raise NeverSo(f"the channel {channel} is suppressed: {reason.value}")
+
     async def _outgoing(
         self, message_id: str, known: Known, message: Requested, channel: Channel
     ) -> Outgoing:
@@ -173,7 +182,7 @@ class Sender:
         request, customer_id = message.request, known.first.customer_id or ""
         traits: Mapping[str, Any] = {}
         if request.template is not None or channel.address_trait is not None:
-            traits = (await self._customer_traits(customer_id)) or {}
+            traits = (await self._state(CUSTOMER, customer_id)).traits or {}
         opened = await self._opened(
             customer_id,
             {"text": request.text, "parameters": request.parameters, "traits": traits},
@@ -195,16 +204,13 @@ class Sender:
             request.priority.value,
         )
 
-    async def _customer_traits(self, customer_id: str) -> Mapping[str, Any]:
+    async def _state(self, decider: Decider[Any, Any], customer_id: str) -> Any:
+        """What the log says of the customer, however long the store is away."""
         while True:
             try:
-                traits: Mapping[str, Any] = (
-                    await self._executor.read(CUSTOMER, customer_id)
-                ).state.traits
+                return (await self._executor.read(decider, customer_id)).state
             except StoreUnavailable:
                 await asyncio.sleep(ASK_AGAIN_AFTER_S)
-            else:
-                return traits
 
     async def _opened(self, customer_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
         [opened] = await self._view([(customer_id, Raw(_encoder.encode(values)))])

@@ -49,6 +49,12 @@ async def test_a_rule_acts_on_an_event_and_says_so_on_the_timeline(api: Api) -> 
     assert _data_of(recorded) == {"n": 3}
     await api.post(f"{path}/retire", {})
 
+    saw = {"event.data.email": "anna@example.com", "profile.traits.email": "anna@example.com"}
+    [decision] = (await api.read(f"/v1/customers/{who}/decisions"))["items"]
+    assert decision["inputs"] == saw | {"event.data.times": 3, "trigger.data.times": 3}
+    why_not = await api.read(f"/v1/rules/{name}/why-not?customer_id={who}")
+    assert why_not["attempts"][-1]["saw"] == saw | {"event.data.times": 3}
+
 
 def _data_of(entry: dict[str, Any]) -> Any:
     return entry.get("data")

@@ -6,7 +6,7 @@ import structlog
 from msgspec import Raw
 from msgspec.json import encode
 
-from app.kernel.cipher import MASK, CannotOpen, SealedValue, View
+from app.kernel.cipher import MASK, CannotOpen, Sealed, SealedValue, View
 from app.kernel.principal import Principal
 from app.security.ciphers.data_key import DataKey
 from app.security.ciphers.data_keys import DataKeys
@@ -52,9 +52,20 @@ def _opener(customer_id: str | None, key: DataKey | None) -> Callable[[str, Seal
         if key is None:
             return NULL
         try:
-            return key.open(field, value.tidings)
+            return _open(key, field, value.tidings)
         except CannotOpen:
             _log.error("sealed_value_not_opened", customer_id=customer_id)
             return NULL
 
     return opened
+
+
+def _open(key: DataKey, field: str, sealed: Sealed) -> Raw:
+    """Decisions note what they have seen by its whole name, such as ``profile.traits.email``."""
+    try:
+        return key.open(field, sealed)
+    except CannotOpen:
+        _, dot, last = field.rpartition(".")
+        if not dot:
+            raise
+        return key.open(last, sealed)

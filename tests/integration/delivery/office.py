@@ -23,6 +23,8 @@ from app.kernel.cipher import as_stored
 from app.kernel.event import Metadata
 from app.modules.customers.decider import CUSTOMER, Register
 from app.modules.messages.decider import MESSAGE, MessageCommand, RequestMessage
+from app.modules.suppressions.decider import SUPPRESSION, LiftSuppression, Suppress
+from app.modules.suppressions.events import Reason
 
 POLL = timedelta(seconds=1)
 FIRST_PAUSE = timedelta(milliseconds=10)
@@ -90,6 +92,11 @@ class Office:
 
     async def do(self, message_id: str, command: MessageCommand, customer_id: str = "ann") -> None:
         step = Step(MESSAGE, message_id, command, customer_id)
+        await self.executor.execute(step, metadata=METADATA)
+
+    async def suppress(self, channel: str, *, lift: bool = False) -> None:
+        command = LiftSuppression(channel) if lift else Suppress(channel, Reason.ASKED)
+        step = Step(SUPPRESSION, "ann", command, "ann")
         await self.executor.execute(step, metadata=METADATA)
 
     @asynccontextmanager

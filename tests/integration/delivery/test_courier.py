@@ -16,6 +16,7 @@ from app.delivery.channel import (
 )
 from app.delivery.courier import MAX_AT_ONCE_A_CHANNEL
 from app.delivery.rendering import Rendered, Rendering
+from app.kernel.cipher import as_stored
 from app.modules.messages.decider import DropMessage, NoteReceipt, ReceiptStatus, RetryMessage
 from app.modules.messages.events import Priority
 from tests.integration.conftest import on_one_server
@@ -144,6 +145,26 @@ async def test_a_channel_that_is_not_set_up_and_a_missing_address_are_passed_ove
         await office.until("sent", "n")
     assert await office.history("m") == ["requested", "failed", "failed", "sending", "sent"]
     assert [outgoing.address for outgoing in mail.taken] == ["ben@example.com"]
+
+
+async def test_by_a_suppressed_channel_nothing_is_sent_until_that_is_lifted(
+    office: Office,
+) -> None:
+    first, second = Teller("first"), Teller("second")
+    await office.suppress("first")
+    async with office.courier(first, second):
+        await office.request("m", "first", "second")
+        await office.request("n", "first")
+        await office.until("sent", "m")
+        await office.until("dead", "n")
+        assert (await office.desk.status("n", as_stored)).error == (
+            "the channel first is suppressed: asked"
+        )
+        await office.suppress("first", lift=True)
+        await office.do("n", RetryMessage())
+        await office.until("sent", "n")
+    assert await office.history("m") == ["requested", "failed", "sending", "sent"]
+    assert (first.ids, second.ids) == (["n"], ["m"])
 
 
 async def test_what_nobody_knows_stays_unknown_until_somebody_decides(office: Office) -> None:
