@@ -34,9 +34,6 @@ def command() -> None:
     """Write rules, and let them go live, pause and retire."""
 
 
-command.add_command(backtest)
-
-
 @command.command("list")
 @settings_options(*STORE)
 def list_(**options: Any) -> None:
@@ -150,6 +147,9 @@ def resume(name: str, *, fire_overdue: bool, **options: Any) -> None:
 def retire(name: str, **options: Any) -> None:
     """End the rule NAME for good, with all that it began."""
     _run(options, name, Retire())
+
+
+command.add_command(backtest)
 
 
 def _ready_made(name: str) -> str:

@@ -36,13 +36,11 @@ class Decided(Struct, frozen=True):
     """The event that it began with."""
     cause: UUID
     """The event that it was decided on."""
+    inputs: Annotated[Raw, Meta(examples=[{"event.data.amount": 120}], extra_json_schema=_OBJECT)]
+    """What its expressions have seen; sensitive values are masked without `pii:read`."""
     held: Sequence[Held] = ()
     """Why something was not done, not at once, or not as wished first."""
     did: Sequence[Did] = ()
-    inputs: Annotated[
-        Raw, Meta(examples=[{"event.data.amount": 120}], extra_json_schema=_OBJECT)
-    ] = Raw(b"{}")
-    """What its expressions have seen; sensitive values are masked without `pii:read`."""
 
 
 class Decision(Decided, frozen=True, kw_only=True):

@@ -1,12 +1,15 @@
 """Rules over HTTP: saved, checked, live, paused, retired."""
 
+import asyncio
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from app.engagement import ready_made
 from tests.fixtures.api import Api
 from tests.fixtures.tidings_up import TidingsUp, tidings
 
@@ -165,9 +168,23 @@ def test_rules_are_written_in_the_terminal(tidings_up: TidingsUp) -> None:
     assert "retired" in line
 
 
+def test_ready_made_rules_are_listed_and_printed_with_their_templates(
+    tidings_up: TidingsUp,
+) -> None:
+    listed = run(tidings_up, "examples").stdout
+    assert {line.split()[0] for line in listed.splitlines()[1:]} >= set(ready_made.names())
+    printed = run(tidings_up, "examples", "win-back").stdout
+    assert json.loads(printed)["goal"]["event"] == "order.placed"
+    template = run(tidings_up, "examples", "win-back", "--template").stdout
+    assert json.loads(template)["default_language"] == "en"
+
+
 @pytest.mark.parametrize(
     ("arguments", "given", "status", "said"),
     [
+        (("examples", "nothing"), "", 1, "there is no ready-made rule 'nothing'"),
+        (("examples", "support-burst", "--template"), "", 1, "names no template"),
+        (("examples", "--template"), "", 2, "say of which rule"),
         (("save", "wrong", "-"), "[" * 100_000, 2, "at most 65536 bytes"),
         (("save", "wrong", "-"), "[" * 60_000, 2, "FILE"),
         (
@@ -186,3 +203,66 @@ def test_a_mistake_is_said_in_one_line(
     assert done.returncode == status
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
+
+
+async def test_a_decision_is_shown_explained_and_found_again_by_a_backtest(
+    api: Api, path: str
+) -> None:
+    name, customer_id = path.removeprefix("/v1/rules/"), f"customer-of-{uuid4()}"
+    quiet = {**RULE, "trigger": {"event": "Greeted", "where": "event.data.amount > 5"}}
+    await api.send("PUT", path, {**quiet, "limits": {"consent": False}})
+    await api.post(f"{path}/go-live", {"version": 1})
+    event = {"type": "Greeted", "customer_id": customer_id}
+    await api.post("/v1/events", {**event, "data": {"amount": 3}})
+    why_not = f"{path}/why-not?customer_id={customer_id}"
+    told = await api.read(why_not)
+    assert (told["reason"], told["attempts"][0]["saw"]) == ("condition", {"event.data.amount": 3})
+    await api.post("/v1/events", {**event, "data": {"amount": 7}})
+    decisions = f"/v1/customers/{customer_id}/decisions"
+    async with asyncio.timeout(20):
+        while not (found := (await api.read(f"{decisions}?rule={name}"))["items"]):
+            await asyncio.sleep(0.05)
+    [made] = found
+    assert (made["outcome"], made["inputs"]) == ("acted", {"event.data.amount": 7})
+    assert (await api.read(why_not))["decisions"][0]["event_id"] == made["event_id"]
+    why = await api.read(f"/v1/events/{made['event_id']}/why")
+    assert [link["event"]["type"] for link in why["chain"]] == ["decision.made", "Greeted"]
+    assert why["request_id"]
+
+    period = {"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    tested = await api.post(f"{path}/backtest", {**period, "rule": quiet, "compare_with": 1})
+    lines = [json.loads(line) for line in tested.body.splitlines()]
+    assert any("progress" in line for line in lines)
+    shown = [line["decision"] for line in lines if "decision" in line]
+    assert {(each["customer_id"], each["outcome"]) for each in shown} == {
+        (customer_id, "held_back"),
+        (customer_id, "acted"),
+    }
+    summary = lines[-1]["summary"]
+    assert summary["tested"]["held"] == {"no_consent": 1}
+    assert summary["difference"] == {"both": 0, "only_tested": 0, "only_compared": 1}
+    wrong = await api.post(
+        f"{path}/backtest", {**period, "rule": {**quiet, "steps": [{"do": "send", "kind": "x"}]}}
+    )
+    assert (wrong.status, wrong.json()["errors"][0]["field"]) == (400, "rule.steps[0]")
+
+    async with asyncio.timeout(20):
+        while not (counted := (await api.read(f"/v1/engagement?rule={name}"))["items"]):
+            await asyncio.sleep(0.05)
+    assert (counted[0]["entered"], counted[0]["outcomes"]) == (1, {"acted": 1})
+    assert (await api.read(f"/v1/reaction-times?rule={name}"))["decided"]["count"] == 1
+
+
+def test_a_backtest_prints_what_came_of_it_and_writes_each_decision(
+    tidings_up: TidingsUp, tmp_path: Path
+) -> None:
+    rule, decisions = tmp_path / "rule.json", tmp_path / "decisions.csv"
+    rule.write_text(json.dumps(RULE))
+    period = ["--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"]
+    arguments = ["backtest", "thanks", *period, "--rule", str(rule)]
+    done = run(tidings_up, *arguments, "--decisions", str(decisions))
+    assert done.returncode == 0, done.stderr
+    assert "customers decided on" in done.stdout
+    assert decisions.read_text().startswith("at,customer_id,version,step,outcome,held,did,compared")
+    refused = run(tidings_up, "backtest", "nothing", *period)
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)

@@ -104,13 +104,15 @@ def test_a_second_run_repeats_the_first_and_adds_nothing(up: TidingsUp) -> None:
 
 
 def test_all_businesses_are_played_and_react(up: TidingsUp) -> None:
-    played = simulate(up, "--seed", "12", "--customers", "20", "--events", "900", *CROWD[4:])
+    crowd = ("--seed", "12", "--customers", "20", "--events", "900", *CROWD[4:])
+    played = simulate(up, *crowd, "--rules")
     assert played.returncode == 0, played.stdout + played.stderr
     expected = {
         "cart.checked_out", "order.confirmed", "order.delivered", "payment.captured",
         "inventory.shipped", "ride.claimed", "ride.completed", "transaction.held",
         "transaction.released", "support.question_acknowledged", "support.question_resolved",
         "playback.finished", "subscription.started", "message.requested", "message.read",
+        "decision.made",
     }  # fmt: skip
     until(lambda: expected <= {event["type"] for event in log(up)}, "every business to react")
 
