@@ -11,6 +11,7 @@ circuit that opens when nobody answers there: what is slow or dead delays no oth
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import psycopg
 import structlog
@@ -46,6 +47,8 @@ from app.reactions.alone import SESSION, Alone
 MAX_AT_ONCE_A_CHANNEL = 16
 LOOK_EVERY_S = 0.25
 LEAST_PAUSE_S = 0.005
+REST_S = 10.0
+"""For so long a message is left alone that the courier itself failed at."""
 DRAIN_S = 6.0
 """After that, what is under way is left as if the courier had died."""
 
@@ -96,6 +99,8 @@ class Courier:
         """Where each of those under way goes."""
         self._settling: dict[str, int] = {}
         """What the table is still to take in: messages, and up to which position."""
+        self._resting: dict[str, float] = {}
+        """What is left alone: messages, and until when, by `monotonic`."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop, then finish what is under way. Failures are retried."""
@@ -168,6 +173,7 @@ class Courier:
         now, position = await look(connection)
         self._clock.set(now)
         self._settling = {i: at for i, at in self._settling.items() if at > position}
+        self._resting = {i: until for i, until in self._resting.items() if until > monotonic()}
         sender = self._sender
         for found in await interrupted(connection, self._taken, MAX_AT_ONCE_A_CHANNEL):
             self._start(found, sender.take_up)
@@ -182,7 +188,7 @@ class Courier:
 
     @property
     def _taken(self) -> list[str]:
-        return [*self._under_way, *self._settling]
+        return [*self._under_way, *self._settling, *self._resting]
 
     def _count(self, channel: str) -> int:
         return sum(1 for other in self._channel_of.values() if other == channel)
@@ -199,13 +205,14 @@ class Courier:
         task.add_done_callback(done)
 
     async def _work(self, found: Due, work: Callable[[Due], Awaitable[int]]) -> int:
-        """One message's trouble is nobody else's: it is looked at again a moment later."""
+        """One message's trouble is nobody else's: it is left alone for a while."""
         position = 0
         try:
             position = await work(found)
         except Exception as error:
             _log.error("delivery_failed", message_id=found.message_id, error=named_line(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+            is_away = isinstance(error, StoreUnavailable)
+            self._resting[found.message_id] = monotonic() + (LOOK_EVERY_S if is_away else REST_S)
         if position:
             self._settling[found.message_id] = position
         return position

@@ -79,6 +79,9 @@ class Guard:
             raise ForbiddenDestination("without TLS, only what is allowed by name is called")
         if (address := _literal(host)) is not None:
             self.check_address(host, address)
+        elif not _NAME.fullmatch(_plain(host)):
+            # HTTP clients may read other letters and digits as ASCII, and so as an address.
+            raise ForbiddenDestination("its host is neither a name in ASCII nor an address")
 
     def check_address(self, host: str, address: IpAddress) -> None:
         """Raise `ForbiddenDestination` unless a connection to the address, for the name, may be."""

@@ -192,15 +192,19 @@ class Engine:
         *,
         is_alone: bool,
     ) -> None:
-        """Decide on a stretch, up to a change of the rules."""
-        events = list(takewhile(lambda row: row.type not in RULE_TYPES, rows))
-        changes = _adjacent(rows[len(events) :])
+        """Decide on a stretch, up to a change of the rules, or to more that is due than is read."""
+        events, changes = _parted(rows)
         until = changes[-1].recorded_at if changes else await _recorded_at(connection, span.upto)
         due = await due_rows(connection, CONSUMER, until, self._at_once)
         if len(due) == self._at_once or (due and is_alone):
-            here = span._replace(upto=span.after)
-            await self._fire(connection, mind, here, due, until=due[-1].due_at or until)
-            return
+            last = due[-1].due_at or until
+            earlier = [row for row in (*events, *changes) if row.recorded_at < last]
+            if not earlier:
+                here = span._replace(upto=span.after)
+                await self._fire(connection, mind, here, due, until=last)
+                return
+            span, until = span._replace(upto=earlier[-1].position), earlier[-1].recorded_at
+            events, changes = _parted(earlier)
         passage = Passage(self._means, mind.book, mind.memory, span.after)
         catalogue = self._means.codec.catalogue
         whose = (row.customer_id for row in events if is_seen(row, catalogue))
@@ -311,6 +315,14 @@ class Engine:
     async def _here(self, connection: Connection) -> _Here:
         [row] = await rows_of(connection, _HERE, (CONSUMER,))
         return _Here(*row)
+
+
+def _parted(
+    rows: Sequence[RecordedEvent],
+) -> tuple[Sequence[RecordedEvent], Sequence[RecordedEvent]]:
+    """The events before the first change of rules, and the changes from there on."""
+    events = list(takewhile(lambda row: row.type not in RULE_TYPES, rows))
+    return events, _adjacent(rows[len(events) :])
 
 
 def _adjacent(rows: Sequence[RecordedEvent]) -> list[RecordedEvent]:

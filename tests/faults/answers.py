@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from app.bootstrap.projections import PROJECTION_NAMES
 from tests.faults.canaries import Customer
@@ -25,7 +26,11 @@ COMMON = (
     *("/v1/reactions", "/v1/timers?limit=1000", "/v1/drivers/nobody/offers?limit=100"),
     "/v1/cases?limit=200",
     *("/v1/carts/none", "/v1/orders/none", "/v1/payments/none", "/v1/inventory/none"),
+    *("/v1/rules", "/v1/rules/greet", "/v1/templates/greeting", "/v1/engagement/settings"),
+    *("/v1/engagement?limit=100", "/v1/reaction-times", "/v1/messages?limit=1000"),
 )
+ABOUT_RULES = ("message.", "decision.", "offer.")
+"""Of events that rules led to: how it came to them is asked, too."""
 
 
 def _targets_of_past(customer: Customer, head: int) -> list[str]:
@@ -40,6 +45,8 @@ def _targets(customer: Customer) -> list[str]:
     path, visitor = f"/v1/customers/{customer.id}", f"/v1/customers/~{customer.visitor}"
     return [
         *(path, f"{path}/visits", f"{path}/timeline?limit=200", f"{path}/inbox?limit=200"),
+        *(f"{path}/decisions?limit=200", f"{path}/offers?limit=200", f"{path}/suppressions"),
+        f"/v1/rules/greet/why-not?customer_id={customer.id}",
         *(f"{path}/export", visitor, f"{visitor}/timeline?limit=200", f"{visitor}/export"),
         f"/v1/customers?identity=email:{customer.email}",
         *(f"/v1/streams/{kind}-{customer.id}" for kind in ("activity", "customer", "export")),
@@ -47,15 +54,29 @@ def _targets(customer: Customer) -> list[str]:
     ]
 
 
+def _targets_of_rules(log: Sequence[Mapping[str, Any]], whose: set[str]) -> list[str]:
+    led_to = [
+        event
+        for event in log
+        if event["customer_id"] in whose and event["type"].startswith(ABOUT_RULES)
+    ]
+    messages = {event["stream"] for event in led_to if event["type"].startswith("message.")}
+    return [
+        *(f"/v1/events/{event['event_id']}/why" for event in led_to),
+        *(f"/v1/messages/{stream.removeprefix('message-')}" for stream in sorted(messages)),
+    ]
+
+
 async def all_answers(api: Api, everybody: Sequence[Customer]) -> bytes:
     """The bodies, of all pages, to all that can be asked of these customers and in general."""
-    head = (await api.log())[-1]["position"]
-    reader = _Reader(api)
+    log = await api.log()
+    head, reader = log[-1]["position"], _Reader(api)
     past = everybody[:OF_HOW_MANY_THE_PAST]
     await asyncio.gather(
         *(reader.read(_targets(each)) for each in everybody),
         *(reader.read(_targets_of_past(each, head)) for each in past),
         reader.read(COMMON),
+        reader.read(_targets_of_rules(log, {each.id for each in past})),
     )
     await reader.listen(everybody[0])
     await reader.look_in(f"/v1/customers/{everybody[0].id}/inbox/live")

@@ -40,7 +40,38 @@ SCHEMA = {"properties": {"n": {"type": "number"}}}
 BLIND = (
     *("events:read", "customers:read", "timeline:read", "audit:read"),
     *("catalogue:admin", "projections:admin", "keys:admin"),
+    *("messages:read", "offers:read", "rules:read", "templates:read"),
 )
+WORDS = {
+    "greeting": "{{ email }} {{ code }} {{ profile.traits.x.Name | default: '' }}",
+    "broken": "{{ profile.traits[email] }}",
+}
+"""Of templates: one for each."""
+GREET = {
+    "trigger": {"event": "Signed", "where": "event.data.email != null"},
+    "steps": [
+        {"do": "offer", "offer": "ten-percent", "expires_in": "1h"},
+        *(
+            {
+                "do": "send",
+                "kind": name,
+                "template": name,
+                "parameters": {"email": "trigger.data.email", "code": "offer.code"},
+                "id": name,
+            }
+            for name in WORDS
+        ),
+        {"do": "wait", "time": "1h"},
+        {
+            "do": "send",
+            "kind": "again",
+            "template": "greeting",
+            "parameters": {"email": "trigger.data.email"},
+        },
+    ],
+    "limits": {"consent": False},
+}
+"""Lets messages, offers and decisions follow from what is sealed, and keeps some of it."""
 
 
 @pytest.fixture
@@ -68,11 +99,15 @@ async def test_what_is_erased_is_nowhere_and_before_it_in_answers_alone(
     nicknames = {customer.nickname for customer in everybody}
 
     await declare(api, schema=SCHEMA, type="Misfit")
+    await rule(api)
     await for_each(everybody, lambda customer: tell(api, customer))
     await for_each(everybody, lambda customer: be_refused(api, customer))
     plain = await plant_controls(api, chance)
     assert store.execute("SELECT position FROM events WHERE pg_column_compression(data) > ''")
     await caught_up(api)
+    told = store.execute("SELECT type FROM events WHERE type IN ('message.sent', 'message.dead')")
+    assert len(told) >= 2 * CUSTOMERS
+    assert store.execute("SELECT key FROM engagement_states WHERE state::text LIKE '%$tidings%'")
     search = Search(sealed | nicknames | plain)
     found = await asyncio.to_thread(store.found, search)
     check_nowhere(found, sealed)
@@ -131,6 +166,22 @@ async def declare(api: Api, *, type: str, **declaration: Any) -> None:  # noqa: 
         return {answer.headers.get("etag") for answer in seen} == {declared.headers["etag"]}
 
     await until_async(is_known, seconds=KNOWN_WITHIN_S)
+
+
+async def rule(api: Api) -> None:
+    """Let a rule answer what is told."""
+    saying = {
+        f"templates/{name}": {
+            "languages": {"en": {"subject": "Hello", "text": words}},
+            "default_language": "en",
+        }
+        for name, words in WORDS.items()
+    }
+    for path, body in {**saying, "rules/greet": GREET}.items():
+        saved = await api.send("PUT", f"/v1/{path}", body)
+        assert saved.status == 200, saved
+    live = await api.post("/v1/rules/greet/go-live", {"version": 1})
+    assert live.status == 200, live
 
 
 def happenings(customer: Customer) -> list[dict[str, Any]]:
@@ -287,12 +338,18 @@ async def run(up: TidingsUp, store: Store, *arguments: str) -> str:
 
 
 async def caught_up(api: Api) -> None:
-    """Every read model has come to where the log ends."""
+    """Every read model, and the rules, have come to where the log ends; no message is under way."""
 
     async def is_there() -> bool:
         models = (await api.read("/v1/projections"))["items"]
         generations = [each for model in models for each in model["generations"]]
-        return all(generation["lag_events"] == 0 for generation in generations)
+        rules = (await api.read("/v1/reactions"))["engagement"]
+        under_way = [
+            *(await api.read("/v1/messages?state=waiting"))["items"],
+            *(await api.read("/v1/messages?state=sending"))["items"],
+        ]
+        places = [*generations, rules]
+        return not under_way and all(place["lag_events"] == 0 for place in places)
 
     await until_async(is_there, seconds=60)
 
@@ -304,3 +361,5 @@ def check_nothing_is_kept(store: Store) -> None:
     assert store.execute(f"SELECT kind FROM identities WHERE {linked}") == []
     kept = store.execute("SELECT DISTINCT customer_id FROM quarantine")
     assert kept == [("control",)]
+    assert store.execute("SELECT customer_id FROM deliveries") == []
+    assert store.execute("SELECT key FROM engagement_states WHERE key <> 'totals'") == []

@@ -97,7 +97,11 @@ def test_what_is_not_given_is_an_error_and_there_is_no_clock(source: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "source", ["{{ a | divided_by: 0 }}", "{{ a | date: '%d' }}", "{{ a | slice: a }}"]
+    "source",
+    [
+        *("{{ a | divided_by: 0 }}", "{{ a | date: '%d' }}", "{{ a | slice: a }}"),
+        *("{{ '2026-01-01' | date: '%d', a }}", "{{ a[a] }}", "{{ a.x[a].y }}"),
+    ],
 )
 def test_an_error_tells_no_value(source: str) -> None:
     with pytest.raises(RenderingFailed) as failed:

@@ -82,9 +82,9 @@ class Part:
             if name not in FILTERS:
                 line = source.count("\n", 0, spans[0].index) + 1
                 raise InvalidInput(f"line {line}: there is no filter {name!r}", field=field)
-        used = (variable for found in analysis.globals.values() for variable in found)
-        self.variables = frozenset(str(variable) for variable in used)
+        self.variables = _names(analysis.globals)
         """What it has to be given, by full names: ``order_id``, ``profile.traits.name``."""
+        self._names = _names(analysis.variables)
 
     def render(self, values: Mapping[str, Any]) -> str:
         """Fill it. Raises `RenderingFailed`, which tells no value."""
@@ -93,7 +93,23 @@ class Part:
         except RecursionError:
             raise RenderingFailed("it is nested too deeply", field=self.field) from None
         except _FAILURES as error:
-            raise RenderingFailed(_where(error) + _failure(error), field=self.field) from None
+            raise RenderingFailed(_where(error) + self._failure(error), field=self.field) from None
+
+    def _failure(self, error: Exception) -> str:
+        """What is wrong with the template or with values, which are not quoted."""
+        if isinstance(error, ResourceLimitError):
+            return _fault(error)
+        if isinstance(error, UndefinedError):
+            return _fault(error) if self._is_written(error) else "something here is undefined"
+        return "something here was given a value that it does not take"
+
+    def _is_written(self, error: UndefinedError) -> bool:
+        """Whether the name that is undefined stands in the template, and is not made of values."""
+        name = str(error.message).rpartition(" is undefined")[0].strip("'")
+        return any(
+            written == name or written.startswith((f"{name}.", f"{name}["))
+            for written in self._names
+        )
 
 
 class _Context(RenderContext):
@@ -261,8 +277,5 @@ def _fault(error: Exception) -> str:
     return message[:MAX_FAULT_CHARACTERS]
 
 
-def _failure(error: Exception) -> str:
-    """What is wrong with a template or with values, which are not quoted."""
-    if isinstance(error, UndefinedError | ResourceLimitError):
-        return _fault(error)
-    return "something here was given a value that it does not take"
+def _names(variables: Mapping[str, Iterable[object]]) -> frozenset[str]:
+    return frozenset(str(variable) for found in variables.values() for variable in found)

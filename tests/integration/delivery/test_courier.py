@@ -240,6 +240,19 @@ async def test_a_destination_that_is_down_is_left_alone(office: Office) -> None:
     assert max(down.tries.values()) <= 3
 
 
+async def test_messages_that_nobody_can_make_anything_of_delay_no_other(office: Office) -> None:
+    async def render(_rendering: Rendering) -> Rendered:
+        raise RuntimeError("a fault of ours")
+
+    teller = Teller()
+    for number in range(2 * MAX_AT_ONCE_A_CHANNEL):
+        await office.request(f"odd-{number}", text=None, template="odd")
+    await office.request("m")
+    async with office.courier(teller, render=render):
+        await office.until("sent", "m")
+    assert teller.ids == ["m"]
+
+
 async def test_what_is_urgent_goes_first(office: Office) -> None:
     gate = asyncio.Event()
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from app.engagement import engine
 from app.eventstore.database import Database
 from app.kernel.policy import MAX_CHAIN
 from app.modules.customers.decider import CUSTOMER, ChangeTraits, LinkIdentity
@@ -69,6 +70,26 @@ async def test_what_fell_due_before_an_event_is_decided_on_before_it(stage: Stag
     await stage.happen("tock")
     await stage.decided()
     assert await stage.told() == ["acted"]
+
+
+async def test_of_much_that_is_due_nothing_is_done_before_what_was_recorded_before_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.live(pattern=ABSENCE)
+    for who in ("anna", "bert", "carl", "dora"):
+        await stage.happen("tick", who)
+        await stage.pass_time(MINUTE)
+    await stage.decided()
+    await stage.happen("tock", "anna")
+    await stage.pass_time(HOUR)
+    await stage.happen("tock", "dora")
+    await stage.pause()
+    await stage.resume()
+    monkeypatch.setattr(engine, "MAX_DUE_AT_ONCE", 2)
+    await stage.decided()
+    decided = [event.customer_id for event in await stage.events("decision.made")]
+    assert decided == ["bert", "carl", "dora"]
+    assert await stage.replayed() == await stage.recorded()
 
 
 async def test_a_change_of_rules_holds_for_what_comes_behind_it_and_nothing_before(

@@ -41,6 +41,7 @@ async def test_what_is_not_public_is_not_called(address: str) -> None:
 async def test_what_is_public_is_called() -> None:
     Guard().check_url("https://example.com:8443/hook?x=1")
     Guard().check_url(f"https://{PUBLIC}/")
+    Guard().check_url("https://xn--bcher-kva.Example./")
     [found] = await names(PUBLIC).resolve("example.com", 443)
     assert (found["host"], found["port"], found["hostname"]) == (PUBLIC, 443, "example.com")
 
@@ -55,6 +56,9 @@ async def test_what_is_public_is_called() -> None:
         "https://user:password@example.com/",
         "https://example.com:99999/",
         "https://[::1/",
+        "https://\uff11\uff12\uff17.0.0.1/",
+        "https://127\u30020\u30020\u30021/",
+        "https://a\\b/",
         f"https://example.com/{'x' * 3000}",
         "",
     ],
