@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.faults]
 SEED = 7
 PAUSE_BETWEEN_KILLS_S = (0.2, 1.0)
 REQUEST_TIMEOUT_S = 10
-CHILDREN = {"postgres", "projector", "reactor", "api-1", "api-2"}
+CHILDREN = {"postgres", "projector", "reactor", "courier", "api-1", "api-2"}
 
 Kill = Callable[[TidingsUp], None]
 
@@ -93,6 +93,7 @@ KILLS: dict[str, Kill] = {
     "api-1": child("api-1"),
     "projector": child("projector"),
     "reactor": child("reactor"),
+    "courier": child("courier"),
     "postmaster": child("postgres"),
     "backends": backends,
     "pg_ctl -m immediate": child("postgres", signal.SIGQUIT),
@@ -101,7 +102,7 @@ KILLS: dict[str, Kill] = {
     "supervisor": supervisor,
     "stop": stop,
 }
-EVERY_ONE_TOGETHER = ("api-1", "projector", "reactor", "postmaster", "api-2")
+EVERY_ONE_TOGETHER = ("api-1", "projector", "reactor", "courier", "postmaster", "api-2")
 
 
 def chosen(chance: random.Random, number: int) -> list[str]:

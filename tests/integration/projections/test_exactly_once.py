@@ -14,15 +14,27 @@ from app.eventstore.wakeups import Wakeups
 from projections.audit import AUDIT
 from projections.cases import CASES
 from projections.customer_offers import CUSTOMER_OFFERS
+from projections.decisions import DECISIONS
+from projections.engagement import ENGAGEMENT
 from projections.inbox import INBOX
 from projections.offers import OFFERS
 from projections.projection import Generation
+from projections.reaction_times import REACTION_TIMES
 from projections.registry import PROJECTIONS
 from tests.integration.projections.stage import DEADLINE_S, Stage, sent
 
 pytestmark = pytest.mark.anyio
 
-NOT_OF_WHAT_IS_SENT = (AUDIT, CASES, CUSTOMER_OFFERS, INBOX, OFFERS)
+NOT_OF_WHAT_IS_SENT = (
+    AUDIT,
+    CASES,
+    CUSTOMER_OFFERS,
+    DECISIONS,
+    ENGAGEMENT,
+    INBOX,
+    OFFERS,
+    REACTION_TIMES,
+)
 CUSTOMER_IDS = ("ann", "ben", "~visitor")
 
 
