@@ -13,8 +13,7 @@ from app.catalogue import CODEC, UPCASTERS
 from app.delivery.channel import Channel
 from app.delivery.console import ConsoleChannel
 from app.delivery.courier import Courier
-from app.delivery.deliveries import Delivery
-from app.delivery.desk import Desk
+from app.delivery.desk import Desk, OpenMessage
 from app.delivery.desk import KeptState as State
 from app.delivery.email import EmailChannel, mail_server, sender_of
 from app.delivery.guard import Guard
@@ -37,7 +36,7 @@ from app.security.ciphers.disclosure import Disclosure
 from app.security.ciphers.sealing import Sealing
 from app.settings import Settings, listed
 
-KeptMessage = Delivery
+KeptMessage = OpenMessage
 """What `tidings messages list` shows; the command line knows no tables."""
 KeptState = State
 MessageAct = Literal["retry", "drop"]

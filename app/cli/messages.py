@@ -48,14 +48,14 @@ def list_(state: KeptState | None, limit: int, **options: Any) -> None:
 
 
 def _row(message: KeptMessage) -> list[str]:
-    is_waiting = message.state == "waiting"
+    next_try = message.next_try_at
     return [
         escape(message.message_id),
         message.state,
         escape(message.channel),
         str(message.attempts),
         escape(message.customer_id),
-        message.next_try_at.isoformat(timespec="seconds") if is_waiting else "",
+        next_try.isoformat(timespec="seconds") if next_try else "",
         escape(message.error or ""),
     ]
 

@@ -135,6 +135,11 @@ class Known(NamedTuple):
     last: RecordedEvent
 
     @property
+    def is_by_rule(self) -> bool:
+        """Whether a rule has requested it."""
+        return (_metadata.decode(self.first.metadata).actor or "").startswith("rule:")
+
+    @property
     def metadata(self) -> Metadata:
         """What the courier's events say of where they come from."""
         asked = _metadata.decode(self.first.metadata)

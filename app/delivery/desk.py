@@ -5,10 +5,18 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
-from app.delivery.deliveries import MAX_EVENTS_A_MESSAGE, STREAMS, Delivery, Messages, state_name
+from app.delivery.deliveries import (
+    MAX_EVENTS_A_MESSAGE,
+    STREAMS,
+    URGENCY,
+    Delivery,
+    Messages,
+    state_name,
+)
 from app.eventstore.codec import Codec
 from app.eventstore.database import Connection, borrowing
 from app.eventstore.execute import Executed, Executor, Step
@@ -24,11 +32,14 @@ from app.modules.messages.decider import (
     NoteReceipt,
     RetryMessage,
 )
+from app.modules.messages.events import Priority
 from app.modules.messages.states import Requested
 
 MAX_PAGE_MESSAGES = 1_000
 
 KeptState = Literal["waiting", "sending", "unknown", "dead", "bounced"]
+
+_PRIORITIES = {urgency: priority for priority, urgency in URGENCY.items()}
 
 _KEPT = """
 SELECT message_id, customer_id, state, channel, kind, priority, attempts, next_try_at,
@@ -37,6 +48,25 @@ FROM deliveries
 WHERE (%(state)s::text IS NULL OR state = %(state)s) AND message_id > %(after)s
 ORDER BY message_id LIMIT %(limit)s
 """
+
+
+class OpenMessage(Struct, frozen=True):
+    """A message that somebody has to see to."""
+
+    message_id: Annotated[str, Meta(examples=["order-confirmed:42"])]
+    customer_id: str
+    state: Annotated[str, Meta(examples=["waiting"])]
+    channel: Annotated[str, Meta(examples=["email"])]
+    """That it went by last, or goes by next."""
+    kind: Annotated[str, Meta(examples=["order-confirmed"])]
+    priority: Priority
+    attempts: Annotated[int, Meta(examples=[1])]
+    next_try_at: datetime | None
+    """Null unless it waits."""
+    requested_at: datetime
+    changed_at: datetime
+    error: str | None
+    """Why the last attempt that failed did."""
 
 
 class MessageStatus(Struct, frozen=True):
@@ -72,7 +102,7 @@ class Desk:
 
     async def kept(
         self, state: KeptState | None = None, *, after: str = "", limit: int
-    ) -> list[Delivery]:
+    ) -> list[OpenMessage]:
         """The messages that somebody has to see to, by their ids, behind one of them."""
         values = {"state": state, "after": after, "limit": limit}
 
@@ -80,7 +110,7 @@ class Desk:
             async with connection.cursor(row_factory=class_row(Delivery)) as cursor:
                 return await (await cursor.execute(_KEPT, values)).fetchall()
 
-        return await borrowing(self._pool, work)
+        return [_shown(row) for row in await borrowing(self._pool, work)]
 
     async def status(self, message_id: str, view: View) -> MessageStatus:
         """A message as its stream has it, as the view shows it. Raises `NoSuchMessage`."""
@@ -119,6 +149,12 @@ class Desk:
         return await self._executor.execute(await self.step(message_id, command), metadata=metadata)
 
 
-def place_of(messages: Sequence[Delivery], limit: int) -> str | None:
+def _shown(row: Delivery) -> OpenMessage:
+    next_try_at = row.next_try_at if row.state == "waiting" else None
+    told = asdict(row) | {"priority": _PRIORITIES[row.priority], "next_try_at": next_try_at}
+    return OpenMessage(**told)
+
+
+def place_of(messages: Sequence[OpenMessage], limit: int) -> str | None:
     """Behind which message the next page begins; None: there is none."""
     return messages[-1].message_id if len(messages) == limit else None

@@ -13,8 +13,14 @@ from litestar.types import ASGIApp
 from msgspec import Meta, Struct
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from app.delivery.deliveries import Delivery
-from app.delivery.desk import MAX_PAGE_MESSAGES, Desk, KeptState, MessageStatus, place_of
+from app.delivery.desk import (
+    MAX_PAGE_MESSAGES,
+    Desk,
+    KeptState,
+    MessageStatus,
+    OpenMessage,
+    place_of,
+)
 from app.http.access import PUBLIC, Unauthenticated, principal_of, requires
 from app.http.context import context_of
 from app.http.fields import Nothing
@@ -52,7 +58,7 @@ State = Annotated[
 class MessagePage(Struct, frozen=True):
     """Some messages, and where to go on."""
 
-    items: Sequence[Delivery]
+    items: Sequence[OpenMessage]
     next_cursor: str | None
 
 

@@ -44,7 +44,7 @@ from app.kernel.decider import Decider
 from app.kernel.errors import Contention, Erased, StoreUnavailable, named_line
 from app.kernel.ids import new_event_id
 from app.kernel.metrics import UNMEASURED, Counter, Histogram
-from app.modules.customers.decider import CUSTOMER
+from app.modules.customers.decider import CUSTOMER, Consent
 from app.modules.messages.decider import (
     MESSAGE,
     BeginSending,
@@ -148,7 +148,7 @@ class Sender:
         attempt = due.attempts + 1
         try:
             channel = self._channel(due.channel)
-            await self._check_suppression(due.channel, known.first.customer_id or "")
+            await self._check_allowed(due.channel, known, message.request.kind)
             outgoing = await self._outgoing(due.message_id, known, message, channel)
         except (NeverSo, CannotRender) as error:
             self._measured(due.channel).failed.inc()
@@ -169,11 +169,19 @@ class Sender:
             raise NeverSo(f"the channel {name} is not set up")
         return channel
 
-    async def _check_suppression(self, channel: str, customer_id: str) -> None:
-        """Asked at each attempt: it may have been suppressed since the message was requested."""
+    async def _check_allowed(self, channel: str, known: Known, kind: str) -> None:
+        """Asked at each attempt: it may have been forbidden since the message was requested.
+
+        What a service requests goes by no consents: whoever requests it knows what it is.
+        """
+        customer_id = known.first.customer_id or ""
         reason = (await self._state(SUPPRESSION, customer_id)).reasons.get(channel)
         if reason is not None:
             raise NeverSo(f"the channel {channel} is suppressed: {reason.value}")
+        if known.is_by_rule:
+            consents = (await self._state(CUSTOMER, customer_id)).consents
+            if consents.get((channel, kind)) is Consent.WITHDRAWN:
+                raise NeverSo(f"the customer has declined {kind} by {channel}")
 
     async def _outgoing(
         self, message_id: str, known: Known, message: Requested, channel: Channel

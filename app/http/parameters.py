@@ -48,6 +48,18 @@ def calendar_day(value: str, *, field: str) -> date:
         raise InvalidInput("a day is written such as 2026-11-22", field=field) from None
 
 
+def days_between(from_: str | None, to: str | None) -> tuple[date | None, date | None]:
+    """The days of the parameters ``from`` and ``to``, the latter exclusive; None: without a bound.
+
+    Raises `InvalidInput` for one that is none, and for a period that ends before it begins.
+    """
+    since = None if from_ is None else calendar_day(from_, field="from")
+    until = None if to is None else calendar_day(to, field="to")
+    if since and until and until <= since:
+        raise InvalidInput("a period ends after it begins", field="to")
+    return since, until
+
+
 async def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
     """Refuse what a query does not know, or knows once and got twice.
 

@@ -7,7 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from app.http.access import requires
-from app.http.parameters import calendar_day
+from app.http.parameters import days_between
 from projections.engagement.queries import EngagementFilter, EngagementPage, Engagements
 from projections.paging import DEFAULT_LIMIT
 from projections.parameters import Cursor, Limit, MinPosition, filter_text
@@ -45,11 +45,7 @@ def engagement_routes(engagements: Engagements) -> list[HTTPRouteHandler]:
         Days are those of UTC on which it was decided; a message counts on its decision's day,
         whenever it is opened, a goal on the day on which it is reached.
         """
-        only = EngagementFilter(
-            filter_text(of_rule, field="rule"),
-            None if from_ is None else calendar_day(from_, field="from"),
-            None if to is None else calendar_day(to, field="to"),
-        )
+        only = EngagementFilter(filter_text(of_rule, field="rule"), *days_between(from_, to))
         return await engagements.page(only, limit=limit, cursor=cursor, min_position=min_position)
 
     return [read_engagement]

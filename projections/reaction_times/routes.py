@@ -7,7 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from app.http.access import requires
-from app.http.parameters import calendar_day
+from app.http.parameters import days_between
 from projections.parameters import MinPosition, filter_text
 from projections.reaction_times.queries import (
     ReactionTimes,
@@ -42,11 +42,7 @@ def reaction_time_routes(times: ReactionTimesQuery) -> list[HTTPRouteHandler]:
         min_position: MinPosition = None,
     ) -> ReactionTimes:
         """Percentiles of what was decided on these days, which are those of UTC."""
-        only = ReactionTimesFilter(
-            filter_text(of_rule, field="rule"),
-            None if from_ is None else calendar_day(from_, field="from"),
-            None if to is None else calendar_day(to, field="to"),
-        )
+        only = ReactionTimesFilter(filter_text(of_rule, field="rule"), *days_between(from_, to))
         return await times.read(only, min_position=min_position)
 
     return [read_reaction_times]

@@ -117,6 +117,9 @@ async def test_what_every_channel_refuses_is_listed_retried_and_dropped(api: Api
         return message_id in {item["message_id"] for item in dead}
 
     await until_async(is_listed, seconds=DEADLINE_S)
+    listed = await api.all_items("/v1/messages", state="dead")
+    [item] = [item for item in listed if item["message_id"] == message_id]
+    assert (item["priority"], item["next_try_at"]) == ("normal", None)
     retried = await api.post(f"/v1/messages/{message_id}/retry", {})
     assert [event["type"] for event in retried.json()["events"]] == ["message.retried"]
     await until_state(api, message_id, "dead")

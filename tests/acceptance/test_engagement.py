@@ -56,5 +56,17 @@ async def test_a_rule_acts_on_an_event_and_says_so_on_the_timeline(api: Api) -> 
     assert why_not["attempts"][-1]["saw"] == saw | {"event.data.times": 3}
 
 
+@pytest.mark.parametrize("path", ["/v1/engagement", "/v1/reaction-times"])
+async def test_days_that_are_none_are_refused_by_their_field(api: Api, path: str) -> None:
+    for query, field in (
+        ("from=yesterday", "from"),
+        ("to=2026-02-30", "to"),
+        ("from=2026-11-22&to=2026-11-22", "to"),
+    ):
+        answer = await api.get(f"{path}?{query}")
+        assert (answer.status, answer.problem["field"]) == (400, field), answer
+    assert (await api.get(f"{path}?from=2026-11-22&to=2026-11-23")).status == 200
+
+
 def _data_of(entry: dict[str, Any]) -> Any:
     return entry.get("data")

@@ -90,9 +90,15 @@ class Office:
         command = RequestMessage("news", channels=channels or ("teller",), **more)
         await self.do(message_id, command, customer_id)
 
-    async def do(self, message_id: str, command: MessageCommand, customer_id: str = "ann") -> None:
+    async def do(
+        self,
+        message_id: str,
+        command: MessageCommand,
+        customer_id: str = "ann",
+        metadata: Metadata = METADATA,
+    ) -> None:
         step = Step(MESSAGE, message_id, command, customer_id)
-        await self.executor.execute(step, metadata=METADATA)
+        await self.executor.execute(step, metadata=metadata)
 
     async def suppress(self, channel: str, *, lift: bool = False) -> None:
         command = LiftSuppression(channel) if lift else Suppress(channel, Reason.ASKED)

@@ -16,11 +16,20 @@ from app.delivery.channel import (
 )
 from app.delivery.courier import MAX_AT_ONCE_A_CHANNEL
 from app.delivery.rendering import Rendered, Rendering
+from app.eventstore.execute import Step
 from app.kernel.cipher import as_stored
-from app.modules.messages.decider import DropMessage, NoteReceipt, ReceiptStatus, RetryMessage
+from app.kernel.event import Metadata
+from app.modules.customers.decider import CUSTOMER, WithdrawConsent
+from app.modules.messages.decider import (
+    DropMessage,
+    NoteReceipt,
+    ReceiptStatus,
+    RequestMessage,
+    RetryMessage,
+)
 from app.modules.messages.events import Priority
 from tests.integration.conftest import on_one_server
-from tests.integration.delivery.office import Office, Teller, always, the_first_time
+from tests.integration.delivery.office import METADATA, Office, Teller, always, the_first_time
 
 pytestmark = [pytest.mark.anyio, on_one_server]
 
@@ -163,6 +172,22 @@ async def test_by_a_suppressed_channel_nothing_is_sent_until_that_is_lifted(
         await office.suppress("first", lift=True)
         await office.do("n", RetryMessage())
         await office.until("sent", "n")
+    assert await office.history("m") == ["requested", "failed", "sending", "sent"]
+    assert (first.ids, second.ids) == (["n"], ["m"])
+
+
+async def test_what_is_declined_while_it_waits_a_rule_no_longer_sends(office: Office) -> None:
+    first, second = Teller("first"), Teller("second")
+    later = await office.store.now() + timedelta(hours=1)
+    wanted = RequestMessage("news", "Words", channels=("first", "second"), not_before=later)
+    by_rule = Metadata(correlation_id="c-1", request_id="r-1", actor="rule:newsletter")
+    async with office.courier(first, second):
+        await office.do("m", wanted, metadata=by_rule)
+        await office.do("n", wanted)
+        declined = Step(CUSTOMER, "ann", WithdrawConsent("first", "news"), "ann")
+        await office.executor.execute(declined, metadata=METADATA)
+        await office.pass_time(timedelta(hours=2))
+        await office.until("sent", "m", "n")
     assert await office.history("m") == ["requested", "failed", "sending", "sent"]
     assert (first.ids, second.ids) == (["n"], ["m"])
 
