@@ -43,6 +43,14 @@ EventKind = Annotated[
     QueryParameter(name="kind", description="Only what is about this: `activity`, `customer`, …"),
 ]
 
+FromDay = Annotated[
+    str | None,
+    QueryParameter(name="from", description="From this day on, such as `2026-11-22`, in UTC."),
+]
+ToDay = Annotated[
+    str | None, QueryParameter(name="to", description="Up to this day, which is left out.")
+]
+
 _POSITION = re.compile(r"[0-9]{1,19}")
 
 

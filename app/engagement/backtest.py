@@ -156,6 +156,7 @@ class Backtest:
         self._types = types_for(self._rules_of(changes))
         self._has_begun = False
         self._events = 0
+        self._turn_began = perf_counter()
         self._begin = self._begin_of(changes)
 
     async def run(self) -> AsyncIterator[Progress | Shown | Summary]:
@@ -169,14 +170,13 @@ class Backtest:
             yield Progress(position, upto)
         async for position, events in self._scan(self._types, after=self._begin, upto=upto):
             await self._turns(events)
-            self._change_until(position)
+            await self._change_until(position)
             for shown in self._decided():
                 yield shown
             yield Progress(position, upto)
-        self._change_until(upto)
-        self._go_live(self.period.begin)
-        for trial in self._replay.trials:
-            trial.until(self.period.end - _INSTANT)
+        await self._change_until(upto)
+        await self._pass(self.period.begin)
+        await self._pass(self.period.end - _INSTANT)
         for shown in self._decided():
             yield shown
         yield self._summary()
@@ -207,30 +207,48 @@ class Backtest:
 
     async def _turns(self, events: Sequence[RecordedEvent]) -> None:
         """Take events in, and let others have their turn between them."""
-        began = perf_counter()
         for number, recorded in enumerate(events):
-            if not number & 63 and perf_counter() - began > TURN_S:
-                await asyncio.sleep(0)
-                began = perf_counter()
+            if not number & 63:
+                await self._let_others()
             if self._changes and self._changes[0].position < recorded.position:
-                self._change_until(recorded.position)
-            if not self._has_begun:
-                self._go_live(recorded.recorded_at)
+                await self._change_until(recorded.position)
+            if not self._has_begun or self._is_due(recorded.recorded_at):
+                await self._pass(recorded.recorded_at)
             self._events += self._replay.take(recorded) is not None
 
-    def _change_until(self, position: int) -> None:
+    async def _let_others(self) -> None:
+        if perf_counter() - self._turn_began > TURN_S:
+            await asyncio.sleep(0)
+            self._turn_began = perf_counter()
+
+    async def _change_until(self, position: int) -> None:
         while self._changes and self._changes[0].position <= position:
             _position, at, name, event = self._changes.popleft()
-            self._go_live(at)
+            await self._pass(at)
             for saved, trial in self._trials():
                 if name != self.name or saved is None:
                     trial.change(name, event, at)
 
-    def _go_live(self, at: datetime) -> None:
-        """When the period begins, what is tried goes live."""
-        if self._has_begun or at < self.period.begin:
-            return
-        self._has_begun = True
+    async def _pass(self, at: datetime) -> None:
+        """Let time pass up to a moment. When the period begins, what is tried goes live."""
+        if not self._has_begun and at >= self.period.begin:
+            await self._do_due(self.period.begin)
+            self._has_begun = True
+            self._go_live()
+        await self._do_due(at)
+
+    async def _do_due(self, at: datetime) -> None:
+        """All that falls due up to a moment, in as many turns as it takes."""
+        for trial in self._replay.trials:
+            while (due_at := trial.due_at) is not None and due_at <= at:
+                trial.until(due_at)
+                await self._let_others()
+
+    def _is_due(self, at: datetime) -> bool:
+        due = (trial.due_at for trial in self._replay.trials)
+        return any(due_at is not None and due_at <= at for due_at in due)
+
+    def _go_live(self) -> None:
         for saved, trial in self._trials():
             if saved is not None:
                 trial.change(self.name, saved, self.period.begin)

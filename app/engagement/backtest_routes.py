@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
+from weakref import WeakSet
 
 import msgspec
 from litestar import post
@@ -84,7 +85,7 @@ class SummaryLine(Struct, frozen=True):
 
 def backtest_routes(backtests: Backtests) -> list[HTTPRouteHandler]:
     """The route of backtests."""
-    running: set[Backtest] = set()
+    running = WeakSet[Backtest]()  # one that nobody waits for may never begin
 
     @post(
         "/v1/rules/{name:str}/backtest",
@@ -125,13 +126,13 @@ def backtest_routes(backtests: Backtests) -> list[HTTPRouteHandler]:
             raise as_problem(error, below="rule") from error
         if len(running) >= MAX_AT_A_TIME:
             raise Overloaded(f"{MAX_AT_A_TIME} backtests are running")
+        running.add(backtest)
         return Stream(_lines(backtest, running), media_type=MEDIA_TYPE)
 
     return [test_rule_on_past]
 
 
-async def _lines(backtest: Backtest, running: set[Backtest]) -> AsyncIterator[bytes]:
-    running.add(backtest)
+async def _lines(backtest: Backtest, running: WeakSet[Backtest]) -> AsyncIterator[bytes]:
     try:
         async for told in backtest.run():
             yield _encoder.encode(_line(told)) + b"\n"

@@ -78,6 +78,11 @@ class Course:
             if rule in person.state.held:
                 self._expect(customer_id, min(person.due_at or at, at))
 
+    @property
+    def due_at(self) -> datetime | None:
+        """When something falls due next, or did but for what has happened since."""
+        return self._due[0][0] if self._due else None
+
     def is_due(self, at: datetime) -> bool:
         """Whether something falls due up to a time."""
         return any(due_at <= at for due_at in map(_due_at, self.people.values()) if due_at)

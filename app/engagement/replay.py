@@ -72,6 +72,11 @@ class Trial:
         if isinstance(event, RuleResumed):
             self._course.wake(name, at)
 
+    @property
+    def due_at(self) -> datetime | None:
+        """See `Course.due_at`."""
+        return self._course.due_at
+
     def until(self, at: datetime) -> None:
         """Do what falls due up to a time."""
         while True:

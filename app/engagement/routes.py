@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from litestar import Request, Response, get, put
 from litestar.handlers import HTTPRouteHandler
@@ -33,6 +32,7 @@ from app.http.conditional import etag
 from app.http.fields import Nothing
 from app.http.problems import FieldError, InvalidParameters
 from app.kernel.errors import InvalidInput
+from app.kernel.time_zones import zone_named
 from app.security.commands import MAX_COMMAND_BYTES, Commands, command
 
 _TAGS = ["Rules"]
@@ -227,12 +227,7 @@ def as_problem(error: InvalidRule, below: str = "") -> InvalidParameters:
 
 
 def _check_settings(settings: Settings) -> None:
-    try:
-        ZoneInfo(settings.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidInput(
-            f"there is no time zone {settings.time_zone!r}", field="time_zone"
-        ) from None
+    zone_named(settings.time_zone, field="time_zone")
     for index, cap in enumerate(settings.caps):
         if as_timedelta(cap.within) > MAX_DURATION:
             detail = f"a duration is at most {MAX_DURATION.days}d"

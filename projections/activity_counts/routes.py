@@ -1,10 +1,7 @@
 """``GET /v1/activity-counts``."""
 
-from typing import Annotated
-
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import QueryParameter
 
 from app.http.access import requires
 from app.http.parameters import calendar_day
@@ -14,15 +11,16 @@ from projections.activity_counts.queries import (
     ActivityCounts,
 )
 from projections.paging import DEFAULT_LIMIT
-from projections.parameters import Cursor, EventKind, EventType, Limit, MinPosition, filter_text
-
-From = Annotated[
-    str | None,
-    QueryParameter(name="from", description="From this day on, such as `2026-11-22`, in UTC."),
-]
-To = Annotated[
-    str | None, QueryParameter(name="to", description="Up to this day, which is left out.")
-]
+from projections.parameters import (
+    Cursor,
+    EventKind,
+    EventType,
+    FromDay,
+    Limit,
+    MinPosition,
+    ToDay,
+    filter_text,
+)
 
 
 def activity_count_routes(counts: ActivityCounts) -> list[HTTPRouteHandler]:
@@ -36,8 +34,8 @@ def activity_count_routes(counts: ActivityCounts) -> list[HTTPRouteHandler]:
     )
     async def read_activity_counts(
         *,
-        from_: From = None,
-        to: To = None,
+        from_: FromDay = None,
+        to: ToDay = None,
         event_type: EventType = None,
         kind: EventKind = None,
         limit: Limit = DEFAULT_LIMIT,

@@ -10,16 +10,9 @@ from app.http.access import requires
 from app.http.parameters import days_between
 from projections.engagement.queries import EngagementFilter, EngagementPage, Engagements
 from projections.paging import DEFAULT_LIMIT
-from projections.parameters import Cursor, Limit, MinPosition, filter_text
+from projections.parameters import Cursor, FromDay, Limit, MinPosition, ToDay, filter_text
 
 OfRule = Annotated[str | None, QueryParameter(name="rule", description="Only this rule.")]
-From = Annotated[
-    str | None,
-    QueryParameter(name="from", description="From this day on, such as `2026-11-22`, in UTC."),
-]
-To = Annotated[
-    str | None, QueryParameter(name="to", description="Up to this day, which is left out.")
-]
 
 
 def engagement_routes(engagements: Engagements) -> list[HTTPRouteHandler]:
@@ -34,8 +27,8 @@ def engagement_routes(engagements: Engagements) -> list[HTTPRouteHandler]:
     async def read_engagement(
         *,
         of_rule: OfRule = None,
-        from_: From = None,
-        to: To = None,
+        from_: FromDay = None,
+        to: ToDay = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
         min_position: MinPosition = None,

@@ -8,7 +8,7 @@ from litestar.params import QueryParameter
 
 from app.http.access import requires
 from app.http.parameters import days_between
-from projections.parameters import MinPosition, filter_text
+from projections.parameters import FromDay, MinPosition, ToDay, filter_text
 from projections.reaction_times.queries import (
     ReactionTimes,
     ReactionTimesFilter,
@@ -16,13 +16,6 @@ from projections.reaction_times.queries import (
 )
 
 OfRule = Annotated[str | None, QueryParameter(name="rule", description="Only this rule.")]
-From = Annotated[
-    str | None,
-    QueryParameter(name="from", description="From this day on, such as `2026-11-22`, in UTC."),
-]
-To = Annotated[
-    str | None, QueryParameter(name="to", description="Up to this day, which is left out.")
-]
 
 
 def reaction_time_routes(times: ReactionTimesQuery) -> list[HTTPRouteHandler]:
@@ -37,8 +30,8 @@ def reaction_time_routes(times: ReactionTimesQuery) -> list[HTTPRouteHandler]:
     async def read_reaction_times(
         *,
         of_rule: OfRule = None,
-        from_: From = None,
-        to: To = None,
+        from_: FromDay = None,
+        to: ToDay = None,
         min_position: MinPosition = None,
     ) -> ReactionTimes:
         """Percentiles of what was decided on these days, which are those of UTC."""

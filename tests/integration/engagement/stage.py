@@ -94,9 +94,15 @@ class Stage(reactions.Stage):
                 await asyncio.wait_for(running, DEADLINE_S)
 
     async def decided(self) -> None:
-        """Let an engine without memories decide on all that there is."""
+        """Let an engine without memories decide on all that there is, and is due."""
+
+        async def is_nothing_due() -> bool:
+            query = "SELECT count(*) FROM engagement_states WHERE due_at <= clock_now()"
+            return await self.rows(query) == [(0,)]
+
         async with self.deciding():
             await self.settled()
+            await self.until_true(is_nothing_due)
 
     async def live(self, name: str = "rule", **fields: Any) -> None:
         """A new version of a rule goes live."""

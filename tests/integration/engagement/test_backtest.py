@@ -1,6 +1,7 @@
 """A backtest decides what the engine has decided, event for event, and what others would."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,11 +12,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue import CATALOGUE, CODEC
+from app.engagement import backtest, engine
 from app.engagement.backtest import Backtest, Backtests
 from app.engagement.backtested import (
     Asked,
     Difference,
     Period,
+    Progress,
     Shown,
     Summary,
 )
@@ -42,7 +45,7 @@ from app.modules.customers.decider import CUSTOMER, ChangeTraits
 from app.modules.suppressions.decider import SUPPRESSION, Suppress
 from app.modules.suppressions.events import Reason
 from tests.integration.conftest import on_one_server
-from tests.integration.engagement.stage import Stage, rule_of, stage_on
+from tests.integration.engagement.stage import SEND, Stage, rule_of, stage_on
 from tests.integration.erasing import erase
 
 pytestmark = [pytest.mark.anyio, on_one_server]
@@ -82,7 +85,7 @@ async def period(stage: Stage) -> Period:
     return Period(first.recorded_at - HOUR, await stage.store.now() + HOUR)
 
 
-async def run(backtest: Backtest) -> tuple[list[Shown], Summary, list[dict[str, Any]]]:
+async def run(test: Backtest) -> tuple[list[Shown], Summary, list[dict[str, Any]]]:
     """What it shows, how it sums up, and each decision of the first trial by its id."""
     found: list[dict[str, Any]] = [{}, {}]
 
@@ -90,8 +93,8 @@ async def run(backtest: Backtest) -> tuple[list[Shown], Summary, list[dict[str, 
         made = msgspec.json.decode(msgspec.json.encode(decided.decision.made))
         found[trial][str(decided.decision.id)] = made
 
-    backtest.on_decided = keep
-    told = [each async for each in backtest.run()]
+    test.on_decided = keep
+    told = [each async for each in test.run()]
     summary = told[-1]
     assert isinstance(summary, Summary)
     return [each for each in told if isinstance(each, Shown)], summary, found
@@ -192,7 +195,9 @@ def test_a_backtest_of_what_was_live_is_what_the_engine_decided(
                 assert found == wanted
                 assert sum(summary.tested.outcomes.values()) == len(wanted)
 
-    asyncio.run(story())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "MAX_DUE_AT_ONCE", 2)
+        asyncio.run(story())
 
 
 async def test_a_draft_is_tried_from_the_periods_begin_and_two_versions_are_compared(
@@ -233,6 +238,31 @@ async def test_what_began_before_the_period_is_known_and_what_lies_outside_is_no
     )
     _, tried, _ = await backtested(stage, "greet", period=Period(begin, end), version=1)
     assert (tried.tested.outcomes, tried.events) == ({}, 1)
+
+
+async def test_others_have_their_turn_while_much_falls_due(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.live("greet", steps=[{"do": "wait", "time": "1h"}, SEND])
+    for number in range(20):
+        await stage.happen(who=f"c-{number}")
+    await stage.pass_time(2 * HOUR)
+    monkeypatch.setattr(backtest, "TURN_S", 0)
+    turns = itertools.count()
+
+    async def wait() -> None:
+        while next(turns) >= 0:
+            await asyncio.sleep(0)
+
+    waiting, before = asyncio.create_task(wait()), 0
+    test = await backtests(stage).of("greet", Asked(period=await period(stage)))
+    async for told in test.run():
+        if isinstance(told, Progress):
+            before = next(turns)
+        if isinstance(told, Summary):
+            assert told.tested.outcomes == {"waiting": 20, "acted": 20}
+    assert next(turns) - before > 20
+    waiting.cancel()
 
 
 async def test_what_cannot_be_tested_is_refused(stage: Stage) -> None:
