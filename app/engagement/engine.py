@@ -280,12 +280,13 @@ class Engine:
         mind.version = await commit(
             connection, self._claim.checkpoint, span, states, request, head=head
         )
-        mind.position = span.upto
+        mind.position, self._mind = span.upto, None  # should the rest fail, it is read anew
         passage.remember()
         for change in changes:
             take_in(mind.book, change, self._means.codec)
         if changes:
             mind.look_at_types()
+        self._mind = mind
         for _, decision in passage.course.decided:
             self._measures.decisions[decision.made.outcome].inc()
 
