@@ -2,9 +2,16 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.fixtures.clusters import forget_cluster
+
+# No test asserts how long anything takes: an example is as slow as the machine is busy.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 pytest.register_assert_rewrite("tests.contracts", "tests.specs")
 
