@@ -111,9 +111,10 @@ class Cycle(RequestResponseCycle):
     def _write_whole(self, status: int, headers: bytes, lines: bytes, body: bytes) -> None:
         self.response_started = self.response_complete = True
         close = b"" if self.keep_alive else b"connection: close\r\n"
-        self.transport.write(
-            b"".join((STATUS_LINE[status], headers, lines, close, END_OF_HEADS, body))
-        )
+        if not self.transport.is_closing():  # as it is when the client has gone just now
+            self.transport.write(
+                b"".join((STATUS_LINE[status], headers, lines, close, END_OF_HEADS, body))
+            )
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()

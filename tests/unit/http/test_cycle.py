@@ -1,12 +1,16 @@
 """Responses go out in one piece where they can, and never wait where they must not."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from app.http.asgi import App, Receive, Scope, Send, respond
+from app.http.cycle import Cycle, News
 from tests.unit.http.serving import serving
 
 pytestmark = pytest.mark.anyio
@@ -99,3 +103,38 @@ async def connected(
         yield reader, writer
         writer.close()
         await writer.wait_closed()
+
+
+class Gone:
+    """A transport whose client has gone, which nobody has been told yet."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+
+    def close(self) -> None:
+        pass
+
+
+async def test_an_answer_to_who_has_just_gone_is_over_without_a_word() -> None:
+    ended: list[bool] = []
+    transport: Any = Gone()
+    logger = logging.getLogger(__name__)
+    cycle = Cycle(
+        scope={},  # type: ignore[typeddict-item] # nothing of it is looked at
+        transport=transport,
+        flow=FlowControl(transport),
+        logger=logger,
+        access_logger=logger,
+        access_log=False,
+        default_headers=[],
+        message_event=News(),  # type: ignore[arg-type] # as the protocol has it
+        expect_100_continue=False,
+        keep_alive=True,
+        on_response=lambda: ended.append(True),
+    )
+    cycle.answer(200, [], b"", b"{}")
+    assert ended == [True]
+    assert cycle.response_complete
