@@ -111,7 +111,7 @@ class Gone:
     def is_closing(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> None:
+    def write(self, _data: bytes) -> None:
         raise RuntimeError("the handler is closed")
 
     def close(self) -> None:
