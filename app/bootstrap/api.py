@@ -4,49 +4,45 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import NamedTuple
 
 from litestar.handlers import HTTPRouteHandler
 
 from app.bootstrap.customers import erasures_of, exports_of
 from app.bootstrap.keys import keys_of
 from app.bootstrap.modules import module_routes
+from app.bootstrap.opened import Opened
 from app.bootstrap.projections import PROJECTION_NAMES, log_of
+from app.bootstrap.queries import query_routes
+from app.bootstrap.reading import opened_reading
+from app.bootstrap.rules import rules_of
 from app.bootstrap.sealing import begun_data_keys, sensitive_fields_of
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.delivery.desk import Desk
 from app.delivery.routes import delivery_routes, receipt_routes
 from app.delivery.webhook import signing
-from app.engagement.backtest import Backtests
 from app.engagement.backtest_routes import backtest_routes
-from app.engagement.commands import CALLABLE
 from app.engagement.routes import rule_routes
-from app.engagement.rules import Rules
-from app.engagement.shapes import EventShapes
 from app.engagement.why import Explaining
 from app.engagement.why_routes import why_routes
 from app.eventstore.acts import Acts
-from app.eventstore.broadcast import Broadcast
 from app.eventstore.clock import followed_clock
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
 from app.eventstore.postgres import PostgresEventStore, opened_store
-from app.eventstore.replica import opened_replica
 from app.eventstore.routes import log_routes
-from app.eventstore.scanning import Scan
 from app.http.app import create_app
 from app.http.asgi import App
 from app.http.edge import Edge
 from app.http.health import HealthCheck
 from app.http.load import Load
 from app.http.metrics import Metrics
-from app.kernel.clock import Clock, system_clock
+from app.kernel.clock import system_clock
 from app.kernel.cursors import Cursors
-from app.kernel.sensitive import Names, SensitiveFields
+from app.kernel.sensitive import SensitiveFields
 from app.modules.customers.erasure_routes import erasure_routes
 from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
-from app.modules.event_types.declared import EventTypes, followed_event_types
+from app.modules.event_types.declared import followed_event_types
 from app.modules.event_types.routes import event_type_routes
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.quarantine import StoredQuarantine
@@ -57,7 +53,6 @@ from app.reactions.routes import reaction_routes
 from app.reactions.status import ReactorGauges, published_status
 from app.secret import read_secret
 from app.security.authentication import Authentication
-from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.disclosure import Disclosure
 from app.security.ciphers.sealing import Sealing
 from app.security.commands import Commands
@@ -68,48 +63,16 @@ from app.security.provider_keys import opened_provider_keys
 from app.security.routes import key_routes
 from app.security.sharing import SharedLimits, shared_limits
 from app.security.token_routes import customer_token_routes
-from app.security.uses import KeyUses, StoredKeyUses, told_uses
+from app.security.uses import StoredKeyUses, told_uses
 from app.settings import Settings, listed
-from projections.activity_counts.queries import ActivityCounts
-from projections.activity_counts.routes import activity_count_routes
 from projections.as_of import PastModels, past_pool
-from projections.audit.queries import Audit
-from projections.audit.routes import audit_routes
-from projections.cases.queries import Cases
-from projections.cases.routes import case_routes
-from projections.customer_offers.queries import CustomerOffers
-from projections.customer_offers.routes import customer_offer_routes
-from projections.customers.queries import Customers
-from projections.customers.routes import customer_query_routes
-from projections.decisions.queries import Decisions
-from projections.decisions.routes import decision_routes
-from projections.diff.queries import Diffs
-from projections.diff.routes import diff_routes
-from projections.engagement.queries import Engagements
-from projections.engagement.routes import engagement_routes
 from projections.export.routes import export_routes
-from projections.inbox.live import LiveInboxes, live_inbox_routes
-from projections.inbox.queries import Inboxes
-from projections.inbox.routes import inbox_routes
 from projections.lag import LagGauges, published_lag
-from projections.live import LiveLog
-from projections.offers.live import LiveOffers, drivers_of, live_offer_routes
-from projections.offers.queries import Offers
-from projections.offers.routes import offer_routes
 from projections.queries import ProjectionQueries
-from projections.reaction_times.queries import ReactionTimesQuery
-from projections.reaction_times.routes import reaction_time_routes
-from projections.reading import QUERY_SETTINGS, ReadModels
 from projections.rebuild_routes import rebuild_routes
 from projections.registry import PROJECTIONS, projection_named
 from projections.routes import projection_routes
-from projections.timeline.live import LiveTimelines, live_timeline_routes
-from projections.timeline.queries import Timelines
-from projections.timeline.routes import timeline_routes
-from projections.visits.queries import Visits
-from projections.visits.routes import visit_routes
 
-MAX_QUERY_CONNECTIONS = 8
 GROUP_EVENTS_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -136,7 +99,7 @@ async def opened_api(
                 "tidings_append_group_seconds", "Time that a group's append took."
             ),
         ) as store,
-        _opened_reading(settings, database, store) as reading,
+        opened_reading(settings, database, store) as reading,
         past_pool(database) as sessions_of_the_past,
         published_lag(database, PROJECTIONS, _lag_gauges(metrics)) as rates,
         published_status(store.pool, _reactor_gauges(metrics)),
@@ -154,7 +117,7 @@ async def opened_api(
             told_uses(StoredKeyUses(store.pool)) as uses,
             shared_limits(limits, store.pool),
         ):
-            opened = _Opened(
+            opened = Opened(
                 settings=settings,
                 secret=read_secret(settings),
                 store=store,
@@ -173,63 +136,7 @@ async def opened_api(
             yield _api(opened)
 
 
-class _Reading(NamedTuple):
-    """Where read models are read."""
-
-    models: ReadModels
-    """For queries."""
-    primary: ReadModels
-    """On the store's own server, for what follows the log."""
-    health_checks: dict[str, HealthCheck]
-
-
-@asynccontextmanager
-async def _opened_reading(
-    settings: Settings, database: Database, store: PostgresEventStore
-) -> AsyncIterator[_Reading]:
-    """The read models, those for queries on the replica if there is one."""
-    cursors = Cursors(read_secret(settings))
-    size, timeout = MAX_QUERY_CONNECTIONS, settings.min_position_timeout
-    async with database.pool(max_size=size, settings=QUERY_SETTINGS) as pool:
-        primary = ReadModels(pool, min_position_timeout=timeout, cursors=cursors)
-        if settings.read_database_url is None:
-            yield _Reading(primary, primary, {})
-            return
-        there = Database(settings.read_database_url, settings.schema, called="the replica")
-        async with opened_replica(
-            there, store.pool, max_size=size, settings=QUERY_SETTINGS
-        ) as replica:
-            models = ReadModels(
-                replica.pool,
-                min_position_timeout=timeout,
-                head=store.head,
-                check=replica.check,
-                cursors=cursors,
-            )
-            yield _Reading(models, primary, {"replica": replica.ready})
-
-
-class _Opened(NamedTuple):
-    """What the API is put together from, connected."""
-
-    settings: Settings
-    secret: bytes
-    store: PostgresEventStore
-    data_keys: DataKeys
-    uses: KeyUses
-    openid_tokens: OpenIdTokens | None
-    limits: SharedLimits
-    event_types: EventTypes
-    reading: _Reading
-    past: PastModels
-    projections: ProjectionQueries
-    metrics: Metrics
-    clock: Clock
-    """The store's; it tells modules' commands the time."""
-    closing: asyncio.Event
-
-
-def _api(of: _Opened) -> App:
+def _api(of: Opened) -> App:
     settings, store, data_keys = of.settings, of.store, of.data_keys
     fields = sensitive_fields_of(settings, of.event_types)
     sealing, disclosure = Sealing(data_keys, fields), Disclosure(data_keys)
@@ -253,7 +160,7 @@ def _api(of: _Opened) -> App:
             *_rule_routes(of, Commands(executor, of.secret), fields, disclosure),
             *erasure_routes(erasures_of(store, of.secret, data_keys)),
             *export_routes(exports_of(store, of.reading.models, disclosure)),
-            *_query_routes(of, disclosure, fields.everywhere),
+            *query_routes(of, disclosure, fields.everywhere),
             *projection_routes(of.projections),
             *rebuild_routes(store.pool, projection_named, Acts(store, CODEC)),
             *reaction_routes(store.pool, Cursors(of.secret)),
@@ -276,7 +183,7 @@ def _api(of: _Opened) -> App:
 
 
 def _delivery_routes(
-    of: _Opened, executor: Executor, disclosure: Disclosure
+    of: Opened, executor: Executor, disclosure: Disclosure
 ) -> list[HTTPRouteHandler]:
     desk = Desk(of.store.pool, of.store, executor, CODEC)
     secret = of.settings.receipts_secret
@@ -287,20 +194,20 @@ def _delivery_routes(
     ]
 
 
-def _quarantine(of: _Opened) -> StoredQuarantine:
+def _quarantine(of: Opened) -> StoredQuarantine:
     quarantined = of.metrics.counter(
         "tidings_events_quarantined_total", "Events that did not fit their type."
     )
     return StoredQuarantine(of.store.pool, quarantined)
 
 
-def _intake(of: _Opened) -> Intake:
+def _intake(of: Opened) -> Intake:
     return Intake(
         catalogue=CATALOGUE, secret=of.secret, clock=system_clock, event_types=of.event_types
     )
 
 
-def _gate(of: _Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentication:
+def _gate(of: Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentication:
     return Authentication(
         keys,
         of.uses,
@@ -312,7 +219,7 @@ def _gate(of: _Opened, keys: Keys, customer_tokens: CustomerTokens) -> Authentic
     )
 
 
-def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
+def _command_routes(of: Opened, commands: Commands) -> list[HTTPRouteHandler]:
     identities = Identities(of.store.pool, of.secret)
     return [
         *event_type_routes(commands, of.event_types, CATALOGUE),
@@ -322,44 +229,13 @@ def _command_routes(of: _Opened, commands: Commands) -> list[HTTPRouteHandler]:
 
 
 def _rule_routes(
-    of: _Opened, commands: Commands, fields: SensitiveFields, disclosure: Disclosure
+    of: Opened, commands: Commands, fields: SensitiveFields, disclosure: Disclosure
 ) -> list[HTTPRouteHandler]:
-    shapes = EventShapes(CATALOGUE, fields, of.event_types.schema)
-    rules = Rules(of.store, CODEC, shapes, CALLABLE)
-    backtests = Backtests(of.store, CODEC, Scan(of.store.pool, UPCASTERS), rules)
-    explaining = Explaining(of.store, CODEC)
+    rules, backtests = rules_of(of.store, of.event_types, fields)
     return [
         *rule_routes(commands, rules),
         *backtest_routes(backtests),
-        *why_routes(explaining, disclosure),
-    ]
-
-
-def _query_routes(of: _Opened, disclosure: Disclosure, sensitive: Names) -> list[HTTPRouteHandler]:
-    """What read models answer."""
-    models, identities = of.reading.models, Identities(of.store.pool, of.secret)
-    customers = Customers(models)
-    timelines = Timelines(models, CATALOGUE, UPCASTERS, of.event_types)
-    newest = Timelines(of.reading.primary, CATALOGUE, UPCASTERS, of.event_types)
-    log = LiveLog(of.store, Broadcast(of.store))
-    live_offers = LiveOffers(of.store, Broadcast(of.store, drivers_of))
-    return [
-        *customer_query_routes(customers, identities, of.past, disclosure, sensitive),
-        *timeline_routes(timelines, of.past, disclosure),
-        *diff_routes(Diffs(of.past, customers, timelines), disclosure),
-        *live_timeline_routes(LiveTimelines(newest, log), of.closing, disclosure),
-        *visit_routes(Visits(models)),
-        *inbox_routes(Inboxes(models), disclosure),
-        *live_inbox_routes(LiveInboxes(log), of.closing, disclosure),
-        *activity_count_routes(ActivityCounts(models)),
-        *decision_routes(Decisions(models, UPCASTERS), disclosure),
-        *engagement_routes(Engagements(models)),
-        *reaction_time_routes(ReactionTimesQuery(models)),
-        *audit_routes(Audit(models, CATALOGUE, UPCASTERS)),
-        *offer_routes(Offers(models, of.clock), disclosure),
-        *customer_offer_routes(CustomerOffers(models), disclosure),
-        *live_offer_routes(live_offers, of.closing, disclosure),
-        *case_routes(Cases(models)),
+        *why_routes(Explaining(of.store, CODEC), disclosure),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Rules, for commands that write and show them."""
+"""Rules, put together; and opened for commands that write and show them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,8 +15,10 @@ from app.engagement.rules import Rules
 from app.engagement.shapes import EventShapes
 from app.eventstore.database import Database
 from app.eventstore.execute import Executed, Executor, Step
+from app.eventstore.postgres import PostgresEventStore
 from app.eventstore.scanning import Scan
 from app.kernel.event import Metadata
+from app.kernel.sensitive import SensitiveFields
 from app.modules.event_types.declared import EventTypes
 from app.settings import Settings
 
@@ -44,8 +46,14 @@ async def opened_rules(settings: Settings, database: Database) -> AsyncIterator[
     async with command_store(database, UPCASTERS) as store:
         event_types = EventTypes(store, CODEC)
         await event_types.refresh()
-        fields = sensitive_fields_of(settings, event_types)
-        shapes = EventShapes(CATALOGUE, fields, event_types.schema)
-        rules = Rules(store, CODEC, shapes, CALLABLE)
-        backtests = Backtests(store, CODEC, Scan(store.pool, UPCASTERS), rules)
+        rules, backtests = rules_of(store, event_types, sensitive_fields_of(settings, event_types))
         yield OpenedRules(rules, Executor(store, CODEC), backtests)
+
+
+def rules_of(
+    store: PostgresEventStore, event_types: EventTypes, fields: SensitiveFields
+) -> tuple[Rules, Backtests]:
+    """A store's rules, and what tries them on its past."""
+    shapes = EventShapes(CATALOGUE, fields, event_types.schema)
+    rules = Rules(store, CODEC, shapes, CALLABLE)
+    return rules, Backtests(store, CODEC, Scan(store.pool, UPCASTERS), rules)

@@ -139,8 +139,7 @@ def command(
     """
     if check:
         _refuse_with_check(url=url, events=events, duration=duration)
-        # The embedded PostgreSQL is loaded only where it is wanted.
-        from app.cli.simulation_check import run_check  # noqa: PLC0415 - for that
+        from app.cli.simulation_check import run_check  # noqa: PLC0415 - loads the embedded server
 
         sys.exit(run_check(seed, customers, days or DEFAULT_DAYS))
     if days is not None:
