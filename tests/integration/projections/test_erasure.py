@@ -17,6 +17,7 @@ from app.kernel.errors import Erased, NotFound
 from app.kernel.event import Metadata, RecordedEvent
 from app.modules.customers.events import (
     ConsentRecorded,
+    ConsentWithdrawn,
     CustomerRegistered,
     CustomerTraitsChanged,
     IdentityLinked,
@@ -35,6 +36,7 @@ from tests.integration.projections.visitors import identities_of, known_visitor
 pytestmark = pytest.mark.anyio
 
 WRITERS = 6
+DECLINED = ConsentWithdrawn("email", "news")
 
 
 @pytest.fixture
@@ -310,6 +312,24 @@ async def test_what_was_linked_while_the_erasure_was_planned_is_erased_too(
     receipt = await erase(stage.store, "ann", LinksMeanwhile())
     assert receipt.identities == 3
     assert await stage.fetch("SELECT * FROM identities") == []
+
+
+async def test_who_writes_of_a_customer_without_a_pause_does_not_keep_it_from_being_erased(
+    stage: Stage, ann: UUID
+) -> None:
+    class ChangesMeanwhile(KeyTable):
+        tries = 0
+
+        async def destroy_in(self, connection: Connection, customer_id: str) -> None:
+            self.tries += customer_id == "ann"
+            for happening in (CustomerTraitsChanged({"n": self.tries}), DECLINED):
+                await stage.record(of_customer("ann", happening))
+            await super().destroy_in(connection, customer_id)
+
+    keys = ChangesMeanwhile()
+    receipt = await erase(stage.store, "ann", keys)
+    assert keys.tries == 1
+    assert receipt.position == await stage.store.head()
 
 
 async def test_nothing_comes_in_behind_an_erasure_however_many_write_and_rebuild(
