@@ -1,5 +1,6 @@
 """The command line: one file a command, loaded when it is asked for."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -74,6 +75,9 @@ class Commands(RichGroup):
             _fail(f"{error.field}: {error}" if error.field else str(error), 2)
         except (TidingsError, psycopg.OperationalError) as error:
             _fail(str(error), 1)
+        except BrokenPipeError:
+            _close_output()
+            sys.exit(1)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
 
@@ -82,6 +86,14 @@ def _fail(message: str, status: int) -> NoReturn:
     line = (message.strip() or "failed").splitlines()[0]
     errors.print(f"[red]tidings:[/] {escape(line)}", soft_wrap=True, highlight=False)
     sys.exit(status)
+
+
+def _close_output() -> None:
+    """Whoever read the output has gone; Python would complain of it once more when it ends.
+
+    As in "Note on SIGPIPE" of the manual of Python's module signal.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -81,6 +81,17 @@ def test_it_explains_itself_and_refuses_what_it_does_not_know(tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
+def test_who_reads_no_further_is_not_told_of_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        tidings("rules"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, complaints = process.communicate(timeout=60)
+    assert complaints == b""
+    assert process.returncode == 1
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(inside: Inside, command: str) -> None:
     for option in ("--help", "-h"):
