@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Else every process that is started compiles all of the code for itself, where this is set.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup up test lint bench bench-large faults audit lock clean
 
 setup: $(VENV)/.dev

@@ -12,8 +12,7 @@ from app.kernel.errors import InvalidInput
 MAX_ID_CHARACTERS = 200
 
 _FORBIDDEN = re.compile(r"[/\\?#%]")
-_UUID_FIELDS_MASK = ~((0xF << 76) | (0x3 << 62))
-_UUID8_FIELDS = (0x8 << 76) | (0x2 << 62)
+_UUID_BYTES = 16
 
 
 def check_id(value: str, *, field: str) -> str:
@@ -57,7 +56,7 @@ def stream_name(category: str, thing_id: str) -> str:
 
 def new_event_id() -> UUID:
     """A fresh, time-ordered id (RFC 9562, version 7)."""
-    return convert(uuid7().bytes, UUID)  # the quickest way to one of Python's own
+    return convert(uuid7().bytes, UUID)
 
 
 def derived_event_id(source: str, kind: str, key: str, ordinal: int) -> UUID:
@@ -65,6 +64,8 @@ def derived_event_id(source: str, kind: str, key: str, ordinal: int) -> UUID:
 
     Sending a thing again therefore meets the event that it made the first time.
     """
-    name = "\x1f".join((source, kind, str(ordinal), key)).encode()
-    number = int.from_bytes(hashlib.sha256(name).digest()[:16])
-    return UUID(int=number & _UUID_FIELDS_MASK | _UUID8_FIELDS)
+    name = f"{source}\x1f{kind}\x1f{ordinal}\x1f{key}".encode()
+    raw = bytearray(hashlib.sha256(name).digest()[:_UUID_BYTES])
+    raw[6] = raw[6] & 0x0F | 0x80  # the version
+    raw[8] = raw[8] & 0x3F | 0x80  # the variant
+    return convert(raw, UUID)  # the quickest way to one of Python's own

@@ -164,7 +164,6 @@ class Csv:
         self._columns = columns
         self._names: list[str] | None = None
         self._lines = _RepeatableLines()
-        self._reader = csv.reader(self._lines, strict=True)
 
     def feed(self, lines: list[bytes]) -> Iterator[Row | BadRow]:
         """See `RowParser.feed`."""
@@ -192,17 +191,20 @@ class Csv:
 
     def _records(self) -> Iterator[tuple[int, list[str] | str]]:
         """Each record's first line and its cells, or why it has none; blank lines are nothing."""
+        lines = self._lines
+        reader = csv.reader(lines.texts(), strict=True)
         while True:
-            number = self._lines.begin_record()
+            number = lines.begin_record()
             try:
-                cells = next(self._reader)
+                cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                if self._lines.is_waiting:
-                    self._lines.read_anew(0)  # its end has not come yet
+                if lines.is_waiting:
+                    lines.read_anew(0)  # its end has not come yet
                     return
-                self._lines.read_anew(1)
+                lines.read_anew(1)
+                reader = csv.reader(lines.texts(), strict=True)
                 yield number, str(error)
             else:
                 if cells:
@@ -249,20 +251,17 @@ class _RepeatableLines:
         self._lines.extendleft(reversed(again))
         self._number -= len(again)
 
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        if not self._lines:
-            self.is_waiting = not self.is_ended
-            raise StopIteration
-        line = self._lines.popleft()
-        self._number += 1
-        self._record.append(line)
-        self._record_bytes += len(line)
-        if len(line) > MAX_LINE_BYTES:
-            raise csv.Error(_TOO_LONG)
-        if self._record_bytes > MAX_ROW_BYTES:
-            raise csv.Error("a quotation mark is not closed, or the row is too long")
-        # What is no UTF-8 survives until the row is encoded, and is refused there, alone.
-        return line.decode(errors="surrogateescape")
+    def texts(self) -> Iterator[str]:
+        """The lines that have come, in turn."""
+        while self._lines:
+            line = self._lines.popleft()
+            self._number += 1
+            self._record.append(line)
+            self._record_bytes += len(line)
+            if len(line) > MAX_LINE_BYTES:
+                raise csv.Error(_TOO_LONG)
+            if self._record_bytes > MAX_ROW_BYTES:
+                raise csv.Error("a quotation mark is not closed, or the row is too long")
+            # What is no UTF-8 survives until the row is encoded, and is refused there, alone.
+            yield line.decode(errors="surrogateescape")
+        self.is_waiting = not self.is_ended
