@@ -1,7 +1,7 @@
 """Each ready-made rule, over HTTP on a store whose clock is moved on, by mail and to the inbox.
 
 It acts, and its exceptions keep it quiet, with the reason on the timeline. What a rule does in full
-is held by `tests/unit/engagement/test_ready_made.py`.
+is held by `tests/unit/engagement/test_ready_made_for_*.py`.
 """
 
 from collections.abc import AsyncIterator

@@ -1,12 +1,9 @@
-"""A courier that ends itself by SIGKILL at a named point, the nth time that it comes there.
+"""A courier that ends itself; run as `tests.faults.mortal` says.
 
-Run as a module: URL, schema, point, count, the mail server's port, the webhook's URL.
+The last arguments are the mail server's port and the webhook's URL.
 """
 
 import asyncio
-import os
-import signal
-import sys
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -27,7 +24,9 @@ from app.eventstore.postgres import opened_store
 from app.eventstore.wakeups import Wakeups
 from app.kernel.cipher import as_stored
 from app.modules.messages.decider import BeginSending
+from tests.faults.mortal import Mortal
 from tests.fixtures.hooks import SECRET
+from tests.integration.on_store import POLL
 
 POINTS = (
     "before it is begun",
@@ -38,32 +37,18 @@ POINTS = (
     "in the append of the outcome",
     "behind the outcome",
 )
-NEVER = "never"
-POLL = timedelta(seconds=1)
 FIRST_PAUSE = timedelta(milliseconds=20)
 
 
-class Mortal:
+class MortalCourier(Mortal):
     """Stands at the points."""
-
-    def __init__(self, point: str, count: int) -> None:
-        self._point = point
-        self._left = count
-
-    def at(self, point: str) -> None:
-        if point == self._point:
-            self._left -= 1
-            if self._left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
 
     async def record(self, sender: Sender, *of: Any, **more: Any) -> Any:
         begins = isinstance(of[-1], BeginSending)
         if begins:
             self.at("before it is begun")
-        recorded = asyncio.ensure_future(_record(sender, *of, **more))
-        await asyncio.sleep(0.001)  # it is sent now, and nobody knows how far it came
-        self.at("in the append that begins it" if begins else "in the append of the outcome")
-        answer = await recorded
+        point = "in the append that begins it" if begins else "in the append of the outcome"
+        answer = await self.amid(point, _record(sender, *of, **more), after_s=0.001)
         if not begins:
             self.at("behind the outcome")
         return answer
@@ -90,17 +75,14 @@ class MortalChannel:
 
     async def send(self, outgoing: Outgoing) -> None:
         self._mortal.at("before it is sent")
-        sent = asyncio.ensure_future(self._inner.send(outgoing))
-        await asyncio.sleep(0.002)
-        self._mortal.at("while it is sent")
-        await sent
+        await self._mortal.amid("while it is sent", self._inner.send(outgoing), after_s=0.002)
         self._mortal.at("behind the send")
 
 
 _record = Sender._record
 
 
-async def main(database: Database, mortal: Mortal, port: int, url: str) -> None:
+async def main(database: Database, mortal: MortalCourier, port: int, url: str) -> None:
     async def record(sender: Sender, *of: Any, **more: Any) -> Any:
         return await mortal.record(sender, *of, **more)
 
@@ -129,5 +111,5 @@ async def main(database: Database, mortal: Mortal, port: int, url: str) -> None:
 
 
 if __name__ == "__main__":
-    where, schema, point, times, smtp_port, hook = sys.argv[1:]
-    uvloop.run(main(Database(where, schema), Mortal(point, int(times)), int(smtp_port), hook))
+    database, mortal, (smtp_port, hook) = MortalCourier.from_arguments()
+    uvloop.run(main(database, mortal, int(smtp_port), hook))

@@ -1,13 +1,9 @@
-"""A reactor that ends itself by SIGKILL at a named point, the nth time that it comes there.
+"""A reactor that ends itself; run as `tests.faults.mortal` says.
 
-Run as a module: URL, schema, point, count; and by how many seconds its own clock jumps, again and
-again, if it does.
+The last argument is by how many seconds its own clock jumps, again and again, if it does.
 """
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -24,9 +20,11 @@ from app.eventstore.wakeups import Wakeups
 from app.reactions import commit as committing
 from app.reactions import reacting, timers
 from app.reactions.reactor import Reactor, Rules
+from tests.faults.mortal import Mortal
 from tests.faults.mortal_rules import RULES
+from tests.integration.on_store import POLL
 from tests.integration.reactions.parcels import CODEC
-from tests.integration.reactions.stage import POLL, Unsealed
+from tests.integration.reactions.stage import Unsealed
 
 POINTS = (
     "before the commit of reactions",
@@ -35,34 +33,21 @@ POINTS = (
     "behind the commit of timers",
     "in the commit",
 )
-NEVER = "never"
 JUMPS_EVERY_S = 0.2
 
 
-class Mortal:
+class MortalReactor(Mortal):
     """Stands before the one call that commits."""
-
-    def __init__(self, point: str, count: int) -> None:
-        self._point = point
-        self._left = count
-
-    def _at(self, point: str) -> None:
-        if point == self._point:
-            self._left -= 1
-            if self._left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
 
     async def commit(self, connection: Connection, outcome: Any, **of_reactions: Any) -> None:
         what = "reactions" if of_reactions else "timers"
         if outcome == committing.Outcome():  # nothing but the checkpoint moves
             await committing.commit(connection, outcome, **of_reactions)
             return
-        self._at(f"before the commit of {what}")
-        committed = asyncio.ensure_future(committing.commit(connection, outcome, **of_reactions))
-        await asyncio.sleep(0)  # it is sent now, and nobody knows how far it came
-        self._at("in the commit")
-        await committed
-        self._at(f"behind the commit of {what}")
+        self.at(f"before the commit of {what}")
+        call = committing.commit(connection, outcome, **of_reactions)
+        await self.amid("in the commit", call)
+        self.at(f"behind the commit of {what}")
 
 
 @contextmanager
@@ -83,7 +68,7 @@ def jumping(by_s: float) -> Iterator[None]:
         stop.set()
 
 
-async def main(database: Database, mortal: Mortal, rules: Rules) -> None:
+async def main(database: Database, mortal: MortalReactor, rules: Rules) -> None:
     reacting.commit = timers.commit = mortal.commit  # type: ignore[attr-defined] # of this process
     async with (
         opened_store(database, poll_interval=POLL) as store,
@@ -96,6 +81,6 @@ async def main(database: Database, mortal: Mortal, rules: Rules) -> None:
 
 
 if __name__ == "__main__":
-    url, schema, point, times, *jumps = sys.argv[1:]
+    database, mortal, jumps = MortalReactor.from_arguments()
     with jumping(float(jumps[0])) if jumps else nullcontext():
-        uvloop.run(main(Database(url, schema), Mortal(point, int(times)), RULES))
+        uvloop.run(main(database, mortal, RULES))

@@ -1,17 +1,17 @@
 """Couriers are killed at named points: what is sent is sent once, or said to be unknown."""
 
 import asyncio
-import random
 from collections import Counter
 from itertools import count
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from app.eventstore.database import Database
-from tests.faults.mortal_courier import NEVER, POINTS
-from tests.faults.processes import Processes, Running, processes
+from tests.faults.killing import Killing, kill_again_and_again
+from tests.faults.mortal import NEVER
+from tests.faults.mortal_courier import POINTS
+from tests.faults.processes import processes
 from tests.faults.scale import on_one_server, rounds
 from tests.fixtures.hooks import Receiver, receiver
 from tests.fixtures.mail import Mailbox, mail_server
@@ -19,11 +19,15 @@ from tests.integration.delivery.office import Office, office_on
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, on_one_server]
 
-KILLS = rounds(few=7, full=200)
-SEED = 7
-MOST_BEFORE_A_KILL = 6
+COURIERS = Killing(
+    module="mortal_courier",
+    points=POINTS,
+    kills=rounds(few=7, full=200),
+    most_times_before=6,
+    longest_life_s=5,
+    seed=7,
+)
 PAUSE_S = 0.01
-LONGEST_LIFE_S = 5
 DEADLINE_S = 60
 
 
@@ -41,27 +45,6 @@ async def keep_busy(office: Office, until: asyncio.Event) -> list[str]:
     raise AssertionError
 
 
-async def kill_again_and_again(started: Processes, *where: str) -> None:
-    """Couriers that end at each of the points in turn; another stands by all the time."""
-    chance = random.Random(SEED)
-
-    def mortal(number: int) -> Running:
-        times, point = chance.randint(1, MOST_BEFORE_A_KILL), POINTS[number % len(POINTS)]
-        return started.start("mortal_courier", f"courier-{number}", point, str(times), *where)
-
-    living = [mortal(0), mortal(1)]
-    killed, killed_at = 0, monotonic()
-    while killed < KILLS:
-        await asyncio.sleep(PAUSE_S)
-        if monotonic() - killed_at > LONGEST_LIFE_S:
-            chance.choice(living).process.kill()
-        for place, running in enumerate(living):
-            if running.process.poll() is not None:
-                assert running.process.returncode == -9, running.errors.read_text()
-                killed, killed_at = killed + 1, monotonic()
-                living[place] = mortal(killed + 1)
-
-
 async def test_each_message_is_taken_once_or_unknown_and_never_under_two_ids(
     database: Database, tmp_path: Path
 ) -> None:
@@ -70,7 +53,7 @@ async def test_each_message_is_taken_once_or_unknown_and_never_under_two_ids(
         enough = asyncio.Event()
         busy = asyncio.create_task(keep_busy(office, enough))
         with processes(database, tmp_path) as started:
-            await kill_again_and_again(started, *where)
+            await kill_again_and_again(started, COURIERS, *where)
             enough.set()
             ids = await busy
             started.start("mortal_courier", "survivor", NEVER, "1", *where)

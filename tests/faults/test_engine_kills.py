@@ -1,28 +1,33 @@
 """Engines are killed at named points: what rules decide is what the log says, each thing once."""
 
 import asyncio
-import random
 from collections import Counter
 from itertools import count
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from app.eventstore.database import Database
-from tests.faults.mortal_engine import NEVER, POINTS
-from tests.faults.processes import Processes, Running, processes
+from tests.faults.killing import Killing, kill_again_and_again
+from tests.faults.mortal import NEVER
+from tests.faults.mortal_engine import POINTS
+from tests.faults.processes import processes
 from tests.faults.scale import on_one_server, rounds
 from tests.integration.engagement.stage import SEND, Stage, stage_on
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, on_one_server]
 
 KILLS = rounds(few=8, full=200)
-SEED = 6
-MOST_COMMITS_BEFORE_A_KILL = 8
+ENGINES = Killing(
+    module="mortal_engine",
+    points=POINTS,
+    kills=KILLS,
+    most_times_before=8,
+    longest_life_s=4,
+    seed=6,
+)
 CUSTOMERS = 20
 PAUSE_S = 0.01
-LONGEST_LIFE_S = 4
 DEADLINE_S = 60
 
 MOST_OFFERS = 30
@@ -51,28 +56,6 @@ async def keep_busy(stage: Stage, until: asyncio.Event) -> None:
         await asyncio.sleep(PAUSE_S)
 
 
-async def kill_again_and_again(started: Processes) -> None:
-    """Engines that end at each of the points in turn; another stands by all the time."""
-    chance = random.Random(SEED)
-
-    def mortal(number: int) -> Running:
-        commits = chance.randint(1, MOST_COMMITS_BEFORE_A_KILL)
-        point = POINTS[number % len(POINTS)]
-        return started.start("mortal_engine", f"engine-{number}", point, str(commits))
-
-    living = [mortal(0), mortal(1)]
-    killed, killed_at = 0, monotonic()
-    while killed < KILLS:
-        await asyncio.sleep(PAUSE_S)
-        if monotonic() - killed_at > LONGEST_LIFE_S:
-            chance.choice(living).process.kill()  # each has the work that the other is to die at
-        for place, running in enumerate(living):
-            if running.process.poll() is not None:
-                assert running.process.returncode == -9, running.errors.read_text()
-                killed, killed_at = killed + 1, monotonic()
-                living[place] = mortal(killed + 1)
-
-
 async def test_each_thing_is_decided_once_as_the_log_says_whoever_dies(
     database: Database, tmp_path: Path
 ) -> None:
@@ -82,7 +65,7 @@ async def test_each_thing_is_decided_once_as_the_log_says_whoever_dies(
         enough = asyncio.Event()
         busy = asyncio.create_task(keep_busy(stage, enough))
         with processes(database, tmp_path) as started:
-            await kill_again_and_again(started)
+            await kill_again_and_again(started, ENGINES)
             enough.set()
             await busy
             started.start("mortal_engine", "survivor", NEVER, "1")

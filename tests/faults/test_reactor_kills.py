@@ -1,29 +1,33 @@
 """Reactors are killed at named points: reactions happen once, timers fire once and not early."""
 
 import asyncio
-import random
 from collections import Counter
 from itertools import count
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from app.eventstore.database import Database
-from tests.faults.mortal_reactor import NEVER, POINTS
+from tests.faults.killing import Killing, kill_again_and_again
+from tests.faults.mortal import NEVER
+from tests.faults.mortal_reactor import POINTS
 from tests.faults.mortal_rules import PATIENCE
-from tests.faults.processes import Processes, Running, processes
+from tests.faults.processes import processes
 from tests.faults.scale import on_one_server, rounds
 from tests.integration.reactions.parcels import PARCEL, Arrive, Collect
 from tests.integration.reactions.stage import Stage, stage_on
 
 pytestmark = [pytest.mark.anyio, pytest.mark.faults, on_one_server]
 
-KILLS = rounds(few=8, full=200)
-SEED = 5
-MOST_COMMITS_BEFORE_A_KILL = 12
+REACTORS = Killing(
+    module="mortal_reactor",
+    points=POINTS,
+    kills=rounds(few=8, full=200),
+    most_times_before=12,
+    longest_life_s=4,
+    seed=5,
+)
 PAUSE_S = 0.01
-LONGEST_LIFE_S = 4
 DEADLINE_S = 60
 
 
@@ -39,28 +43,6 @@ async def keep_busy(stage: Stage, until: asyncio.Event) -> int:
     raise AssertionError
 
 
-async def kill_again_and_again(started: Processes) -> None:
-    """Reactors that end at each of the points in turn; another stands by all the time."""
-    chance = random.Random(SEED)
-
-    def mortal(number: int) -> Running:
-        commits = chance.randint(1, MOST_COMMITS_BEFORE_A_KILL)
-        point = POINTS[number % len(POINTS)]
-        return started.start("mortal_reactor", f"reactor-{number}", point, str(commits))
-
-    living = [mortal(0), mortal(1)]
-    killed, killed_at = 0, monotonic()
-    while killed < KILLS:
-        await asyncio.sleep(PAUSE_S)
-        if monotonic() - killed_at > LONGEST_LIFE_S:
-            chance.choice(living).process.kill()  # each has the work that the other is to die at
-        for place, running in enumerate(living):
-            if running.process.poll() is not None:
-                assert running.process.returncode == -9, running.errors.read_text()
-                killed, killed_at = killed + 1, monotonic()
-                living[place] = mortal(killed + 1)
-
-
 async def test_each_reaction_happens_once_and_each_timer_fires_once_whoever_dies(
     database: Database, tmp_path: Path
 ) -> None:
@@ -69,7 +51,7 @@ async def test_each_reaction_happens_once_and_each_timer_fires_once_whoever_dies
         enough = asyncio.Event()
         busy = asyncio.create_task(keep_busy(stage, enough))
         with processes(database, tmp_path) as started:
-            await kill_again_and_again(started)
+            await kill_again_and_again(started, REACTORS)
             enough.set()
             arrived = await busy
             started.start("mortal_reactor", "survivor", NEVER, "1")

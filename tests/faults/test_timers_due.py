@@ -7,7 +7,8 @@ from statistics import quantiles
 import pytest
 
 from app.eventstore.database import Database
-from tests.faults.mortal_reactor import NEVER, POINTS
+from tests.faults.mortal import NEVER
+from tests.faults.mortal_reactor import POINTS
 from tests.faults.processes import Running, processes
 from tests.faults.scale import on_one_server, rounds
 from tests.integration.reactions.stage import Stage, stage_on

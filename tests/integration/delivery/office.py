@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from app.delivery.desk import Desk
 from app.delivery.rendering import Render, no_templates
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor, Step
-from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.postgres import opened_store
 from app.eventstore.wakeups import Wakeups
 from app.kernel.cipher import as_stored
 from app.kernel.event import Metadata
@@ -25,11 +25,9 @@ from app.modules.customers.decider import CUSTOMER, Register
 from app.modules.messages.decider import MESSAGE, MessageCommand, RequestMessage
 from app.modules.suppressions.decider import SUPPRESSION, LiftSuppression, Suppress
 from app.modules.suppressions.events import Reason
+from tests.integration.on_store import METADATA, POLL, OnStore
 
-POLL = timedelta(seconds=1)
 FIRST_PAUSE = timedelta(milliseconds=10)
-DEADLINE_S = 20
-METADATA = Metadata(correlation_id="c-1", request_id="r-1")
 
 
 @dataclass
@@ -71,12 +69,9 @@ def the_first_time(error: Exception) -> Callable[[Outgoing, int], Awaitable[None
 
 
 @dataclass
-class Office:
+class Office(OnStore):
     """A store that couriers work on."""
 
-    database: Database
-    store: PostgresEventStore
-    executor: Executor
     desk: Desk
 
     async def register(self, customer_id: str, **traits: Any) -> None:
@@ -105,13 +100,12 @@ class Office:
         step = Step(SUPPRESSION, "ann", command, "ann")
         await self.executor.execute(step, metadata=METADATA)
 
-    @asynccontextmanager
-    async def courier(
+    def courier(
         self, *channels: Channel, render: Render = no_templates
-    ) -> AsyncIterator[asyncio.Task[None]]:
+    ) -> AbstractAsyncContextManager[asyncio.Task[None]]:
         """One courier at work for the time of the block."""
-        stop = asyncio.Event()
-        async with Wakeups(self.database, POLL) as wakeups:
+
+        async def work(wakeups: Wakeups, stop: asyncio.Event) -> None:
             courier = Courier(
                 self.database,
                 self.store,
@@ -124,12 +118,9 @@ class Office:
                 render=render,
                 first_pause=FIRST_PAUSE,
             )
-            running = asyncio.create_task(courier.run(stop))
-            try:
-                yield running
-            finally:
-                stop.set()
-                await asyncio.wait_for(asyncio.gather(running, return_exceptions=True), DEADLINE_S)
+            await courier.run(stop)
+
+        return self.at_work(work)
 
     async def state(self, message_id: str) -> str:
         return (await self.desk.status(message_id, as_stored)).state
@@ -141,11 +132,6 @@ class Office:
             return {await self.state(message_id) for message_id in message_ids} == {state}
 
         await self.until_true(are_so)
-
-    async def until_true(self, is_so: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await is_so():
-                await asyncio.sleep(0.01)
 
     async def history(self, message_id: str) -> list[str]:
         """The types of what happened, without the part that all have."""
@@ -160,16 +146,6 @@ class Office:
     async def kept(self) -> dict[str, str]:
         """The messages that the table has, and their states."""
         return {kept.message_id: kept.state for kept in await self.desk.kept(limit=1000)}
-
-    async def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
-        async with await self.database.connect() as connection:
-            cursor = await connection.execute(query.encode())
-            return await cursor.fetchall() if cursor.description else []
-
-    async def pass_time(self, duration: timedelta) -> None:
-        """Move the store's clock."""
-        seconds = duration.total_seconds()
-        await self.rows(f"UPDATE clock SET offset_by = offset_by + interval '{seconds} s'")
 
 
 @asynccontextmanager

@@ -29,7 +29,8 @@ from app.modules.messages.decider import (
 )
 from app.modules.messages.events import Priority
 from tests.integration.conftest import on_one_server
-from tests.integration.delivery.office import METADATA, Office, Teller, always, the_first_time
+from tests.integration.delivery.office import Office, Teller, always, the_first_time
+from tests.integration.on_store import METADATA
 
 pytestmark = [pytest.mark.anyio, on_one_server]
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import Raw
@@ -31,21 +31,18 @@ from app.engagement.rule import Rule
 from app.engagement.rulebook import RuleBook
 from app.engagement.running import run_engine
 from app.engagement.state import CustomerState, Totals
-from app.eventstore.checkpoints import ensure_checkpoints
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor
 from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.eventstore.wakeups import Wakeups
-from app.kernel.event import Metadata, NewEvent, RecordedEvent
+from app.kernel.event import NewEvent, RecordedEvent
 from app.kernel.ids import new_event_id
 from app.reactions.decisions import Deciding
-from app.reactions.parked import resume_parked
 from app.reactions.streams import Streams
+from tests.integration.on_store import METADATA, POLL
 from tests.integration.reactions import stage as reactions
 
-DEADLINE_S = 20
-POLL = reactions.POLL
 SEND = {"do": "send", "kind": "news", "text": "Hello"}
 
 
@@ -75,23 +72,15 @@ def means_of(store: PostgresEventStore) -> Means:
 class Stage(reactions.Stage):
     """A store that engines have worked on since its beginning, or not at all yet."""
 
-    async def begin(self) -> None:
-        """As if an engine had run from the beginning."""
-        async with await self.database.connect() as connection:
-            await ensure_checkpoints(connection, CONSUMER)
+    consumer: ClassVar[str] = CONSUMER
 
-    @asynccontextmanager
-    async def deciding(self) -> AsyncIterator[None]:
+    def deciding(self) -> AbstractAsyncContextManager[asyncio.Task[None]]:
         """One engine at work for the time of the block."""
-        stop = asyncio.Event()
-        async with Wakeups(self.database, POLL) as wakeups:
-            means = means_of(self.store)
-            running = asyncio.create_task(run_engine(self.database, wakeups, means, stop))
-            try:
-                yield
-            finally:
-                stop.set()
-                await asyncio.wait_for(running, DEADLINE_S)
+
+        async def work(wakeups: Wakeups, stop: asyncio.Event) -> None:
+            await run_engine(self.database, wakeups, means_of(self.store), stop)
+
+        return self.at_work(work)
 
     async def decided(self) -> None:
         """Let an engine without memories decide on all that there is, and is due."""
@@ -127,7 +116,7 @@ class Stage(reactions.Stage):
             event_id=new_event_id(),
             type=event_type,
             data=Raw(msgspec.json.encode(data)),
-            metadata=Raw(msgspec.json.encode(Metadata(correlation_id="c-1", request_id="r-1"))),
+            metadata=Raw(msgspec.json.encode(METADATA)),
             customer_id=who,
         )
         await self.store.append(Append((StreamAppend(f"activity-{who}", (event,)),)))
@@ -161,15 +150,7 @@ class Stage(reactions.Stage):
 
     async def retry_parked(self, key: str | None = None) -> list[tuple[str, str | None]]:
         """Take up what the engine has parked; each key, and why it still is."""
-        told: list[tuple[str, str | None]] = []
-        await resume_parked(
-            self.database,
-            {CONSUMER: Retry(means_of(self.store))},
-            (),
-            tell=lambda parked, error: told.append((parked.key, error)),
-            key=key,
-        )
-        return told
+        return await self.resumed(Retry(means_of(self.store)), key)
 
     async def states(self) -> dict[str, Any]:
         """What the engine keeps, by keys."""

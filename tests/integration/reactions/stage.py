@@ -1,18 +1,18 @@
 """A store, and reactors at work on it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
+from app.eventstore.batch import Work
 from app.eventstore.checkpoints import ensure_checkpoints
 from app.eventstore.database import Database
 from app.eventstore.execute import Executor, Step
-from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.postgres import opened_store
 from app.eventstore.wakeups import Wakeups
 from app.kernel.cipher import CommandSealing
 from app.kernel.decider import Decider
@@ -22,10 +22,8 @@ from app.reactions.parked import Retry, resume_parked
 from app.reactions.plan import Policies
 from app.reactions.reactor import CONSUMER, Reactor, Rules
 from app.reactions.streams import Streams
+from tests.integration.on_store import METADATA, POLL, OnStore
 from tests.integration.reactions.parcels import CODEC, RULES
-
-POLL = timedelta(seconds=1)
-DEADLINE_S = 20
 
 
 class Unsealed:
@@ -39,31 +37,27 @@ class Unsealed:
 
 
 @dataclass
-class Stage:
+class Stage(OnStore):
     """A store that reactors have worked on since its beginning, or not at all yet."""
 
-    database: Database
-    store: PostgresEventStore
-    executor: Executor
+    consumer: ClassVar[str] = CONSUMER
 
     async def send(self, decider: Decider[Any, Any], thing_id: str, command: Any) -> int:
         """Carry out a command, as the API does; its last position."""
         step = Step(decider, thing_id, command)
-        metadata = Metadata(correlation_id="c-1", request_id="r-1")
-        return (await self.executor.execute(step, metadata=metadata)).position
+        return (await self.executor.execute(step, metadata=METADATA)).position
 
     async def begin(self) -> None:
-        """As if a reactor had run from the beginning."""
+        """As if they had run from the beginning."""
         async with await self.database.connect() as connection:
-            await ensure_checkpoints(connection, CONSUMER)
+            await ensure_checkpoints(connection, self.consumer)
 
-    @asynccontextmanager
-    async def reacting(
+    def reacting(
         self, rules: Rules = RULES, sealing: CommandSealing | None = None
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[asyncio.Task[None]]:
         """One reactor at work for the time of the block."""
-        stop = asyncio.Event()
-        async with Wakeups(self.database, POLL) as wakeups:
+
+        async def work(wakeups: Wakeups, stop: asyncio.Event) -> None:
             reactor = Reactor(
                 self.database,
                 self.store,
@@ -73,12 +67,9 @@ class Stage:
                 upcasters=(),
                 sealing=sealing or Unsealed(),
             )
-            running = asyncio.create_task(reactor.run(stop))
-            try:
-                yield
-            finally:
-                stop.set()
-                await asyncio.wait_for(running, DEADLINE_S)
+            await reactor.run(stop)
+
+        return self.at_work(work)
 
     def retrying(self, rules: Rules, sealing: CommandSealing | None = None) -> Retry:
         """What reacts to what is left out of a key."""
@@ -95,10 +86,16 @@ class Stage:
         sealing: CommandSealing | None = None,
     ) -> list[tuple[str, str | None]]:
         """Take up what is parked; each key, and why it still is."""
+        return await self.resumed(self.retrying(rules, sealing), key, skip=skip)
+
+    async def resumed(
+        self, work: Work, key: str | None, *, skip: bool = False
+    ) -> list[tuple[str, str | None]]:
+        """Let the work take up what is parked; each key, and why it still is."""
         told: list[tuple[str, str | None]] = []
         await resume_parked(
             self.database,
-            {CONSUMER: self.retrying(rules, sealing)},
+            {self.consumer: work},
             (),
             tell=lambda parked, error: told.append((parked.key, error)),
             key=key,
@@ -142,21 +139,6 @@ class Stage:
             return await self.rows(query) == [(True,)]
 
         await self.until_true(is_settled)
-
-    async def until_true(self, is_so: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not await is_so():
-                await asyncio.sleep(0.01)
-
-    async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        async with await self.database.connect() as connection:
-            cursor = await connection.execute(query.encode())
-            return await cursor.fetchall() if cursor.description else []
-
-    async def pass_time(self, duration: timedelta) -> None:
-        """Move the store's clock."""
-        seconds = duration.total_seconds()
-        await self.rows(f"UPDATE clock SET offset_by = offset_by + interval '{seconds} s'")
 
 
 @asynccontextmanager
