@@ -5,7 +5,7 @@ any number of processes may run it, and one has the work (`app.reactions.alone`)
 a change of rules, which holds for all that comes behind it. What falls due before an event was
 recorded is done before it; when nothing comes, the store's clock says what is due, and that is done
 as long as the log ends where the engine is: so what is decided follows from the log alone, whenever
-it is decided.
+it is decided; but for a clock that is set back just then (see `sql/record_engagement.sql`).
 
 What one commit leaves behind is remembered until anybody else has touched the checkpoint.
 
@@ -253,7 +253,7 @@ class Engine:
             began = perf_counter()
             course.until(until)
             self._measures.evaluation_s.observe(perf_counter() - began)
-            await self._commit(connection, mind, passage, span, head=head)
+            await self._commit(connection, mind, passage, span, head=head, until=until)
         except (LostRace, Trouble):
             raise
         except Exception as error:
@@ -274,11 +274,18 @@ class Engine:
         *,
         changes: Sequence[RecordedEvent] = (),
         head: int | None = None,
+        until: datetime | None = None,
     ) -> None:
         states = self._woken(await passage.states(connection), changes)
         request = await passage.request(connection, self._done)
         mind.version = await commit(
-            connection, self._claim.checkpoint, span, states, request, head=head
+            connection,
+            self._claim.checkpoint,
+            span,
+            states,
+            request,
+            head=head,
+            until=until,
         )
         mind.position, self._mind = span.upto, None  # should the rest fail, it is read anew
         passage.remember()
