@@ -46,8 +46,9 @@ BEGIN
             RAISE EXCEPTION 'the log goes on' USING ERRCODE = 'TD001';
         END IF;
         -- Else the next event might be recorded before what is done here. Behind what this commit
-        -- records it cannot be. A commit that records nothing, such as when all that happens is that
-        -- a goal's time is over, leaves no such mark: if the clock is set back later, it still might.
+        -- records it is not, for that is recorded by now, and time never runs backwards in the log. A
+        -- commit that records nothing, such as when all that happens is that a goal's time is over,
+        -- leaves no such mark: if the clock is set back later, the next event might come too early.
         IF clock_now() < record_engagement.until THEN
             RAISE EXCEPTION 'the clock was set back' USING ERRCODE = 'TD001';
         END IF;

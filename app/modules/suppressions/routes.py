@@ -66,8 +66,8 @@ def suppression_routes(commands: Commands) -> list[HTTPRouteHandler]:
     ) -> ASGIApp:
         """Nothing is sent to the customer by it, whatever consents there are, whoever requests it.
 
-        It is asked before each attempt. Only a text that a service requests for the inbox at once
-        is there all the same.
+        It is asked before each attempt. Only a text that goes to the inbox at once is there
+        as it is requested, unless a rule requests it.
         """
         step = _step(customer_id, Suppress(data.channel, data.reason))
         return await commands.run(request, step)
