@@ -6,7 +6,7 @@ from app.engagement import limits, patterns
 from app.engagement.effects import Decision
 from app.engagement.events import Held, Outcome
 from app.engagement.expressions import CannotEvaluate
-from app.engagement.facts import Facts, remembered
+from app.engagement.facts import Facts
 from app.engagement.instances import (
     GOAL,
     PATTERN,
@@ -25,7 +25,7 @@ from app.engagement.instances import (
     with_key,
 )
 from app.engagement.program import END
-from app.engagement.rule import Absence, Count, Sequence, Sum, Wait
+from app.engagement.rule import Sequence, Wait
 from app.engagement.rulebook import RuleBook, Version
 from app.engagement.shares import HOLDOUT, is_in_share
 from app.engagement.spans import later
@@ -131,29 +131,20 @@ class Case:
         self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
     ) -> bool:
         pattern = version.rule.pattern
-        if isinstance(pattern, Absence):
-            for number, match in enumerate(pattern.of):
-                if match.event == event.type and stretch.holds(f"pattern.of[{number}].where"):
-                    drop(self._state, instance)
-                    return False
-        elif (
-            isinstance(pattern, Sequence)
-            and pattern.then.event == event.type
-            and stretch.holds("pattern.then.where")
-        ):
-            drop(self._state, instance)
-            if not self._book.is_paused(instance.rule):
-                self._enter(version, instance, stretch)
-            return False
+        if not patterns.has_come(pattern, event.type, stretch):
+            return self._drain(version, instance, event, stretch)
+        drop(self._state, instance)
+        if isinstance(pattern, Sequence) and not self._book.is_paused(instance.rule):
+            self._enter(version, instance, stretch)
+        return False
+
+    def _drain(
+        self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
+    ) -> bool:
+        """A trigger of an instance that drains counts by its own version; whether this is one."""
         current = self._book.version_for(instance.rule, self._moment.profile.customer_id)
         if current is None or current.number == version.number:
             return False
-        return self._feed_own(version, instance, event, stretch)
-
-    def _feed_own(
-        self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
-    ) -> bool:
-        """A trigger of an instance that drains counts by the version that it began with."""
         if version.rule.trigger.event != event.type or not stretch.holds("trigger.where"):
             return False
         self._feed(version, instance, event, stretch)
@@ -180,7 +171,7 @@ class Case:
         """A trigger has come."""
         if version.rule.pattern is None:
             instance = self._new(version, event, key)
-            self._remember(version, instance, event, stretch)
+            patterns.remember(version, instance, event, stretch)
             self._enter(version, instance, stretch)
             return
         kept = in_pattern(self._state, version.name, key)
@@ -218,55 +209,18 @@ class Case:
     def _feed(
         self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
     ) -> None:
-        """Give a trigger to a pattern."""
-        pattern = version.rule.pattern
-        is_new = instance.due_at is None
-        match pattern:
-            case Absence() | Sequence():
-                if is_new or patterns.is_restarted(pattern):
-                    self._take_trigger(version, instance, event, stretch)
-                    instance.due_at = later(event.at, pattern.within)
-                self._keep(instance)
-            case Count() | Sum():
-                self._add(pattern, version, instance, event, stretch)
-
-    def _add(
-        self,
-        pattern: Count | Sum,
-        version: Version,
-        instance: Instance,
-        event: SeenEvent,
-        stretch: Stretch,
-    ) -> None:
-        self._take_trigger(version, instance, event, stretch)
+        """Give a trigger to a pattern, and go by what it makes of it."""
         try:
-            amount = stretch.value("pattern.of") if isinstance(pattern, Sum) else 0
-            is_match = patterns.add(pattern, instance, amount, event.at)
+            is_match = patterns.feed(version, instance, event, stretch)
         except CannotEvaluate as error:
             stretch.fail(error)
             self._conclude(stretch, instance)
             return
         if is_match:
             drop(self._state, instance)
-            instance.seen = []
             self._enter(version, instance, stretch)
         else:
             self._keep(instance)
-
-    def _take_trigger(
-        self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
-    ) -> None:
-        """An event is what the instance began with, in place of any before."""
-        instance.id = instance_id(instance.rule, event.event_id)
-        instance.trigger, instance.began_at = event.event_id, event.at
-        self._remember(version, instance, event, stretch)
-
-    def _remember(
-        self, version: Version, instance: Instance, event: SeenEvent, stretch: Stretch
-    ) -> None:
-        if version.notes:
-            instance.inputs = remembered(version.notes, event)
-        stretch.take(instance, PATTERN)
 
     # What has matched
 

@@ -4,6 +4,8 @@ Crash semantics are those of `app.reactions.commit`: before the call nothing has
 it everything has: the checkpoint has moved, and what is kept of customers says so.
 """
 
+from datetime import datetime
+
 from app.engagement.keeping import States
 from app.eventstore.batch import Checkpoint, Span
 from app.eventstore.database import Connection
@@ -11,11 +13,11 @@ from app.reactions.commit import races
 
 _CALL = """
 CALL commit_engagement(
-    %(consumer)s, %(after)s, %(upto)s, %(row_version)s::xid, %(head)s, %(states)s::jsonb,
-    %(request)s::jsonb
+    %(consumer)s, %(after)s, %(upto)s, %(row_version)s::xid, %(head)s, %(until)s::timestamptz,
+    %(states)s::jsonb, %(request)s::jsonb
 )
 """
-_RECORD = "SELECT record_engagement(%(states)s::jsonb, NULL, %(request)s::jsonb)"
+_RECORD = "SELECT record_engagement(%(states)s::jsonb, NULL, NULL, %(request)s::jsonb)"
 
 
 async def commit(
@@ -26,10 +28,12 @@ async def commit(
     request: bytes | None,
     *,
     head: int | None = None,
+    until: datetime | None = None,
 ) -> str:
     """Commit, with the checkpoint moved over the span; the version that its row has now.
 
-    `head`: where the log has to end still. Raises as `app.reactions.commit.commit` does.
+    `head`: where the log has to end still, when its clock has come to `until`. Raises as
+    `app.reactions.commit.commit` does.
     """
     values = {
         "consumer": checkpoint.consumer,
@@ -37,6 +41,7 @@ async def commit(
         "upto": span.upto,
         "row_version": span.row_version,
         "head": head,
+        "until": until,
         "states": states.encoded(),
         "request": request.decode() if request else None,
     }

@@ -5,7 +5,7 @@ any number of processes may run it, and one has the work (`app.reactions.alone`)
 a change of rules, which holds for all that comes behind it. What falls due before an event was
 recorded is done before it; when nothing comes, the store's clock says what is due, and that is done
 as long as the log ends where the engine is: so what is decided follows from the log alone, whenever
-it is decided.
+it is decided; but for a clock that is set back just then (see `sql/record_engagement.sql`).
 
 What one commit leaves behind is remembered until anybody else has touched the checkpoint.
 
@@ -126,7 +126,7 @@ class Engine:
         self._alone = Alone(CONSUMER)
         self._waiting = Waiting(claim.checkpoint)
         self._mind: _Mind | None = None
-        self._at_once = MAX_DUE_AT_ONCE
+        self._most_due = MAX_DUE_AT_ONCE
         self._idle_s = LOOK_EVERY_S
         self._done: set[UUID] = set()
         """Events that are recorded already, by their ids."""
@@ -195,8 +195,8 @@ class Engine:
         """Decide on a stretch, up to a change of the rules, or to more that is due than is read."""
         events, changes = _parted(rows)
         until = changes[-1].recorded_at if changes else await _recorded_at(connection, span.upto)
-        due = await due_rows(connection, CONSUMER, until, self._at_once)
-        if len(due) == self._at_once or (due and is_alone):
+        due = await due_rows(connection, CONSUMER, until, self._most_due)
+        if len(due) == self._most_due or (due and is_alone):
             last = due[-1].due_at or until
             earlier = [row for row in (*events, *changes) if row.recorded_at < last]
             if not earlier:
@@ -213,7 +213,7 @@ class Engine:
         passage.run(events)
         course.until(changes[0].recorded_at if changes else until)
         self._measures.evaluation_s.observe(perf_counter() - began)
-        changes = _at_once(changes, course)
+        changes = _together(changes, course)
         if changes:
             span = span._replace(upto=changes[-1].position)
         await self._commit(connection, mind, passage, span, changes=changes)
@@ -227,10 +227,10 @@ class Engine:
         if here.due_at is None or here.due_at > here.now:
             self._idle_s = _pause_s(here)
             return False
-        due = await due_rows(connection, CONSUMER, here.now, self._at_once)
+        due = await due_rows(connection, CONSUMER, here.now, self._most_due)
         if not due:
             return True
-        is_all = len(due) < self._at_once
+        is_all = len(due) < self._most_due
         until = here.now if is_all else due[-1].due_at or here.now
         span = Span(here.position, here.position, here.head, None, here.version)
         await self._fire(connection, mind, span, due, until=until, head=here.head)
@@ -253,7 +253,7 @@ class Engine:
             began = perf_counter()
             course.until(until)
             self._measures.evaluation_s.observe(perf_counter() - began)
-            await self._commit(connection, mind, passage, span, head=head)
+            await self._commit(connection, mind, passage, span, head=head, until=until)
         except (LostRace, Trouble):
             raise
         except Exception as error:
@@ -261,9 +261,9 @@ class Engine:
                 raise
             if len(due) == 1:
                 raise Trouble(due[0].customer_id) from error
-            self._at_once = len(due) // 2
+            self._most_due = len(due) // 2
         else:
-            self._at_once = min(2 * self._at_once, MAX_DUE_AT_ONCE)
+            self._most_due = min(2 * self._most_due, MAX_DUE_AT_ONCE)
 
     async def _commit(
         self,
@@ -274,11 +274,18 @@ class Engine:
         *,
         changes: Sequence[RecordedEvent] = (),
         head: int | None = None,
+        until: datetime | None = None,
     ) -> None:
         states = self._woken(await passage.states(connection), changes)
         request = await passage.request(connection, self._done)
         mind.version = await commit(
-            connection, self._claim.checkpoint, span, states, request, head=head
+            connection,
+            self._claim.checkpoint,
+            span,
+            states,
+            request,
+            head=head,
+            until=until,
         )
         mind.position, self._mind = span.upto, None  # should the rest fail, it is read anew
         passage.remember()
@@ -336,7 +343,7 @@ def _adjacent(rows: Sequence[RecordedEvent]) -> list[RecordedEvent]:
     ]
 
 
-def _at_once(changes: Sequence[RecordedEvent], course: Course) -> list[RecordedEvent]:
+def _together(changes: Sequence[RecordedEvent], course: Course) -> list[RecordedEvent]:
     """Those that may be taken in together, for nothing falls due between them."""
     taken: list[RecordedEvent] = []
     for change in changes:

@@ -15,27 +15,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from app.engagement.case import Case
-from app.engagement.effects import (
-    CommandEffect,
-    Decision,
-    Effect,
-    MessageEffect,
-    OfferEffect,
-    RecordEffect,
-)
+from app.engagement.effects import Decision
 from app.engagement.rulebook import RuleBook
 from app.engagement.state import CustomerState, Profile, SeenEvent, Totals
 from app.engagement.stretch import Moment
-
-__all__ = [
-    "CommandEffect",
-    "Decision",
-    "Effect",
-    "Evaluator",
-    "MessageEffect",
-    "OfferEffect",
-    "RecordEffect",
-]
 
 
 def _no_code(_offer_id: str) -> str:

@@ -9,8 +9,8 @@
 -- It raises TD001 when somebody was faster, and what record_engagement does. A procedure that commits
 -- by itself, as commit_reactions, and for the same reason.
 CREATE OR REPLACE PROCEDURE commit_engagement(
-    consumer text, after bigint, upto bigint, row_version xid, head bigint, states jsonb,
-    request jsonb, INOUT left_version text DEFAULT NULL
+    consumer text, after bigint, upto bigint, row_version xid, head bigint, until timestamptz,
+    states jsonb, request jsonb, INOUT left_version text DEFAULT NULL
 )
 LANGUAGE plpgsql
 AS $procedure$
@@ -31,7 +31,8 @@ BEGIN
     END IF;
 
     PERFORM record_engagement(
-        commit_engagement.states, commit_engagement.head, commit_engagement.request
+        commit_engagement.states, commit_engagement.head, commit_engagement.until,
+        commit_engagement.request
     );
     left_version := pg_current_xact_id()::xid::text;
     COMMIT;

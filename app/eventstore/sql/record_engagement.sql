@@ -4,12 +4,14 @@
 --
 -- states: what is kept from now on, as a JSON object (null: all as it was): kept, records of the table;
 -- dropped, keys; woken, names of rules that were resumed, and woken_at, when: what they hold back falls
--- due then. head: where the log has to end (null: anywhere). request: what `append_events` takes
--- (null: nothing is recorded).
+-- due then. head: where the log has to end (null: anywhere), and until: what its clock must have come
+-- to by then. request: what `append_events` takes (null: nothing is recorded).
 --
--- It raises TD001 when the log goes on, and TD002, with the refusals as its detail, when an append is
--- refused; then nothing was done.
-CREATE OR REPLACE FUNCTION record_engagement(states jsonb, head bigint, request jsonb)
+-- It raises TD001 when the log goes on, or its clock was set back, and TD002, with the refusals as its
+-- detail, when an append is refused; then nothing was done.
+CREATE OR REPLACE FUNCTION record_engagement(
+    states jsonb, head bigint, until timestamptz, request jsonb
+)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 -- The plan is kept from the first call on, when there may be no states.
@@ -42,6 +44,13 @@ BEGIN
         PERFORM pg_advisory_xact_lock(log_lock_key());
         IF coalesce((SELECT max(e.position) FROM events AS e), 0) <> record_engagement.head THEN
             RAISE EXCEPTION 'the log goes on' USING ERRCODE = 'TD001';
+        END IF;
+        -- Else the next event might be recorded before what is done here. Behind what this commit
+        -- records it is not, for that is recorded by now, and time never runs backwards in the log. A
+        -- commit that records nothing, such as when all that happens is that a goal's time is over,
+        -- leaves no such mark: if the clock is set back later, the next event might come too early.
+        IF clock_now() < record_engagement.until THEN
+            RAISE EXCEPTION 'the clock was set back' USING ERRCODE = 'TD001';
         END IF;
     END IF;
 

@@ -64,7 +64,11 @@ def suppression_routes(commands: Commands) -> list[HTTPRouteHandler]:
     async def suppress_channel(
         request: Request[Any, Any, Any], customer_id: FromPath[str], data: JSONBody[NewSuppression]
     ) -> ASGIApp:
-        """Rules send the customer nothing by it, whatever consents there are."""
+        """Nothing is sent to the customer by it, whatever consents there are, whoever requests it.
+
+        It is asked before each attempt. Only a text that goes to the inbox at once is there
+        as it is requested, unless a rule requests it.
+        """
         step = _step(customer_id, Suppress(data.channel, data.reason))
         return await commands.run(request, step)
 

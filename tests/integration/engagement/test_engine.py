@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import msgspec
@@ -17,6 +18,7 @@ from app.reactions.status import reactions_status
 from tests.integration.conftest import on_one_server
 from tests.integration.engagement.stage import SEND, Stage, stage_on
 from tests.integration.erasing import erase
+from tests.integration.eventstore.sessions import session, waiting_for_the_lock
 from tests.integration.reactions.stage import metadata_of
 
 pytestmark = [pytest.mark.anyio, on_one_server]
@@ -70,6 +72,31 @@ async def test_what_fell_due_before_an_event_is_decided_on_before_it(stage: Stag
     await stage.happen("tock")
     await stage.decided()
     assert await stage.told() == ["acted"]
+
+
+async def test_nothing_is_done_that_the_next_event_might_come_before_as_the_clock_goes_back(
+    stage: Stage,
+) -> None:
+    await stage.live(pattern=ABSENCE)
+    await stage.happen()
+    await stage.decided()
+    with session(stage.database, autocommit=False) as others:
+        others.execute("SELECT pg_advisory_xact_lock(log_lock_key())")
+        async with stage.deciding():
+            await stage.pass_time(2 * HOUR)
+            await stage.until_true(partial(_waits_for_the_log, stage))
+            await stage.pass_time(-2 * HOUR)
+            others.commit()
+            await stage.happen("tock")
+            await stage.settled()
+    assert await stage.told() == []
+    assert await stage.states() == {}
+    await stage.pass_time(2 * HOUR)
+    assert await stage.replayed() == {}
+
+
+async def _waits_for_the_log(stage: Stage) -> bool:
+    return waiting_for_the_lock(stage.database) > 0
 
 
 async def test_of_much_that_is_due_nothing_is_done_before_what_was_recorded_before_it(

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.engagement.evaluator import MessageEffect, OfferEffect, RecordEffect
+from app.engagement.effects import MessageEffect, OfferEffect, RecordEffect
 from app.engagement.events import Held
 from app.engagement.instances import MAX_INSTANCES_BY_RULE
 from app.engagement.state import CustomerState

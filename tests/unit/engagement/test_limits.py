@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engagement.evaluator import Decision, MessageEffect
+from app.engagement.effects import Decision, MessageEffect
 from app.engagement.events import Outcome
 from app.engagement.instances import MAX_INSTANCES, MAX_INSTANCES_BY_RULE
 from app.engagement.limits import MAX_BEGUN_KEYS, REASONS

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.engagement.evaluator import Decision, MessageEffect
+from app.engagement.effects import Decision, MessageEffect
 from app.engagement.state import CustomerState
 from tests.unit.engagement.world import BEGIN, SECOND, SEND, World
 

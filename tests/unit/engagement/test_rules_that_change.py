@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.engagement.evaluator import Decision, MessageEffect
+from app.engagement.effects import Decision, MessageEffect
 from app.engagement.events import (
     OnChange,
     RulePaused,

@@ -11,7 +11,8 @@ from uuid import UUID
 import msgspec
 
 from app.engagement.compiled import CompiledRule
-from app.engagement.evaluator import Decision, Evaluator
+from app.engagement.effects import Decision
+from app.engagement.evaluator import Evaluator
 from app.engagement.events import RuleSaved, RuleWentLive, SettingsChanged
 from app.engagement.expressions import CannotEvaluate
 from app.engagement.facts import Facts
