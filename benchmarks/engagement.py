@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
 
 import msgspec
 from msgspec import Raw
@@ -16,13 +15,14 @@ from app.catalogue import CODEC
 from app.engagement.engine import CONSUMER
 from app.engagement.events import RuleSaved, RuleWentLive
 from app.engagement.rule import Rule
-from app.eventstore.checkpoints import ensure_checkpoints, positions_of
+from app.eventstore.checkpoints import ensure_checkpoints
 from app.eventstore.codec import encode_metadata
 from app.eventstore.database import Connection, Database, rows_of
 from app.eventstore.port import Append, EventStore, StreamAppend
 from app.eventstore.postgres import PostgresEventStore, opened_store
 from app.kernel.event import Metadata, NewEvent
 from app.kernel.ids import new_event_id, stream_name
+from benchmarks.backlog import head_of, rate_of_backlog, until_at
 from benchmarks.bench import Bench
 from benchmarks.processes import reactor
 from benchmarks.report import Row, Section, compared, percentiles_ms
@@ -33,8 +33,6 @@ CUSTOMERS = 2_000
 ONE_ACTS_IN = 10
 MANY_RULES = 10_000
 EVENTS_PER_SECOND = 100
-GIVE_UP_S = 300.0
-LOOK_EVERY_S = 0.005
 POLL = timedelta(seconds=1)
 
 _METADATA = encode_metadata(Metadata(source="default"))
@@ -45,7 +43,6 @@ JOIN events AS cause ON cause.event_id = (decision.metadata ->> 'causation_id'):
 WHERE decision.type = 'decision.made'
 """
 _DECIDED = "SELECT count(*) FROM events WHERE type = 'decision.made' AND position > %s"
-_HEAD = "SELECT coalesce(max(position), 0) FROM events"
 
 
 async def measure(bench: Bench) -> Section:
@@ -63,7 +60,7 @@ async def _throughput(bench: Bench) -> list[Row]:
             store = await stack.enter_async_context(opened_store(database, poll_interval=POLL))
             connection = await stack.enter_async_context(await database.connect())
             await _append(store, _rules(count))
-            await ensure_checkpoints(connection, CONSUMER, position=await _head(connection))
+            await ensure_checkpoints(connection, CONSUMER, position=await head_of(connection))
             contenders[_named(count)] = partial(_rate, bench, database, store, connection)
         rates = await side_by_side(contenders, rounds=bench.size.log_rounds)
     one = _named(RULES[0])
@@ -79,16 +76,12 @@ def _named(count: int) -> str:
 async def _rate(
     bench: Bench, database: Database, store: PostgresEventStore, connection: Connection
 ) -> float:
-    """Events a second, from the first stretch that was seen to the end of the backlog."""
-    before = await _head(connection)
-    await _append(store, _views(bench.size.reaction_events, CUSTOMERS))
-    head = await _head(connection)
-    with reactor(bench, database):
-        began_at = await _until_at(connection, before + 1)
-        began = perf_counter()
-        await _until_at(connection, head)
-        rate = (head - began_at) / (perf_counter() - began)
-    ((decided,),) = await rows_of(connection, _DECIDED, (head,))
+    """Events a second, each tenth of which is decided on."""
+    before = await head_of(connection)
+    views = _views(bench.size.reaction_events, CUSTOMERS)
+    fill = partial(_append, store, views)
+    rate = await rate_of_backlog(bench, database, connection, CONSUMER, fill)
+    ((decided,),) = await rows_of(connection, _DECIDED, (before,))
     if decided != bench.size.reaction_events // ONE_ACTS_IN:
         raise RuntimeError("the rule has not acted on each event that it was to act on")
     return rate
@@ -102,12 +95,12 @@ async def _latency(bench: Bench) -> Row:
         connection = await stack.enter_async_context(await database.connect())
         await _append(store, _rules(1))
         stack.enter_context(reactor(bench, database))
-        await _until_at(connection, 0)
+        await until_at(connection, CONSUMER, 0)
         pause_s = 1 / EVENTS_PER_SECOND
         for view in _views(int(bench.size.lag_seconds * EVENTS_PER_SECOND), CUSTOMERS, every=1):
             await _append(store, iter([view]))
             await asyncio.sleep(pause_s)
-        await _until_at(connection, await _head(connection))
+        await until_at(connection, CONSUMER, await head_of(connection))
         lags_ms = [lag for (lag,) in await rows_of(connection, _LAGS, ())]
     return Row(
         f"event until its decision is recorded, {EVENTS_PER_SECOND} a second",
@@ -122,17 +115,17 @@ async def _memory(bench: Bench) -> Row:
         store = await stack.enter_async_context(opened_store(database, poll_interval=POLL))
         connection = await stack.enter_async_context(await database.connect())
         with reactor(bench, database) as process:
-            await _until_at(connection, 0)
+            await until_at(connection, CONSUMER, 0)
             empty = _resident_mb(process.pid)
         await _append(store, _rules(MANY_RULES))
         await rows_of(
             connection,
             "UPDATE checkpoints SET position = %s RETURNING 1",
-            (await _head(connection),),
+            (await head_of(connection),),
         )
         await _append(store, _views(customers, customers, every=1))
         with reactor(bench, database) as process:
-            await _until_at(connection, await _head(connection))
+            await until_at(connection, CONSUMER, await head_of(connection))
             full = _resident_mb(process.pid)
     what = f"memory, {MANY_RULES:,} live rules, {customers:,} customers of whom something is kept"
     return Row(what, f"{full:,.0f} MB", "without any", f"{empty:,.0f} MB", f"{full / empty:.2f}")
@@ -189,18 +182,3 @@ def _resident_mb(pid: int) -> float:
         if line.startswith("VmRSS")
     ]
     return int(line.split()[1]) / 1024
-
-
-async def _head(connection: Connection) -> int:
-    ((head,),) = await rows_of(connection, _HEAD, ())
-    return int(head)
-
-
-async def _until_at(connection: Connection, position: int) -> int:
-    """Wait until the engine has come so far; where it is."""
-    async with asyncio.timeout(GIVE_UP_S):
-        while True:
-            reached = min((await positions_of(connection, CONSUMER)).values(), default=-1)
-            if reached >= position:
-                return reached
-            await asyncio.sleep(LOOK_EVERY_S)

@@ -6,19 +6,20 @@ held, and as long before the commit: the difference is from an event's commit to
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from statistics import median
 from time import perf_counter
 
-from app.eventstore.checkpoints import ensure_checkpoints, positions_of
-from app.eventstore.database import Connection, Database, rows_of
+from app.eventstore.checkpoints import ensure_checkpoints
+from app.eventstore.database import Connection, rows_of
 from app.eventstore.port import Append
-from app.eventstore.postgres import PostgresEventStore, opened_store
+from app.eventstore.postgres import opened_store
 from app.reactions.reactor import CONSUMER
 from benchmarks import rides
+from benchmarks.backlog import GIVE_UP_S, head_of, rate_of_backlog, until_at
 from benchmarks.bench import Bench
 from benchmarks.processes import reactor, running, tidings_server
 from benchmarks.report import Row, Section, compared, percentile_99, percentiles_ms
@@ -32,8 +33,6 @@ TIMERS_SET_PER_SECOND = 500
 """At least: so long before the first is due they are there to be set."""
 
 WARM_UP_S = 3.0
-GIVE_UP_S = 120.0
-LOOK_EVERY_S = 0.005
 POLL = timedelta(seconds=1)
 
 _LAGS = """
@@ -51,7 +50,6 @@ JOIN events AS offered ON offered.event_id = (failed.metadata ->> 'causation_id'
 WHERE failed.type = 'ride.offer_failed'
 """
 _FAILED = "SELECT count(*) FROM events WHERE type = 'ride.offer_failed'"
-_HEAD = "SELECT coalesce(max(position), 0) FROM events"
 
 
 async def measure(bench: Bench) -> Section:
@@ -67,7 +65,7 @@ async def _lags(bench: Bench) -> list[Row]:
         stack.enter_context(reactor(bench, database))
         await server.ready()
         connection = await stack.enter_async_context(await database.connect())
-        await _until_at(connection, 0)
+        await until_at(connection, CONSUMER, 0)
         load = ["-m", "benchmarks.steady_business", server.url, server.authorization]
         stack.enter_context(running(bench, [*load, str(EVENTS_PER_SECOND)]))
         await asyncio.sleep(WARM_UP_S)
@@ -80,10 +78,10 @@ async def _lags(bench: Bench) -> list[Row]:
 async def _lag_row(
     bench: Bench, connection: Connection, beside: str, target_ms: float | None = None
 ) -> Row:
-    first, began = await _head(connection), perf_counter()
+    first, began = await head_of(connection), perf_counter()
     await asyncio.sleep(bench.size.lag_seconds)
-    last, seconds = await _head(connection), perf_counter() - began
-    await _until_at(connection, last)
+    last, seconds = await head_of(connection), perf_counter() - began
+    await until_at(connection, CONSUMER, last)
     lags_ms = [lag for (lag,) in await rows_of(connection, _LAGS, (first, last))]
     if len(lags_ms) < bench.size.lag_seconds:
         raise RuntimeError("the load did not come, or the reactor does not run")
@@ -104,7 +102,7 @@ async def _lateness(bench: Bench) -> Row:
         store = await stack.enter_async_context(opened_store(database, poll_interval=POLL))
         stack.enter_context(reactor(bench, database))
         connection = await stack.enter_async_context(await database.connect())
-        await _until_at(connection, 0)
+        await until_at(connection, CONSUMER, 0)
         ((now,),) = await rows_of(connection, "SELECT clock_now()", ())
         first = now + timedelta(seconds=2 + count / TIMERS_SET_PER_SECOND)
         await rides.append(store, list(rides.expiring_offers(count, first, TIMERS_PER_SECOND)))
@@ -127,7 +125,6 @@ async def _until_fired(connection: Connection, count: int) -> None:
 
 
 async def _throughput(bench: Bench) -> Row:
-    """Of a log that is there when the reactor comes; its start does not count."""
     database = bench.store("reactor")
     events = bench.size.reaction_events
     reactions = "events worked off by one reactor, each leads to a message"
@@ -136,43 +133,14 @@ async def _throughput(bench: Bench) -> Row:
         store = await stack.enter_async_context(opened_store(database, poll_interval=POLL))
         connection = await stack.enter_async_context(await database.connect())
         await ensure_checkpoints(connection, CONSUMER)
-        rate = partial(_rate, bench, database, store, connection)
+
+        def rate(backlog: list[Append]) -> Awaitable[float]:
+            fill = partial(rides.append, store, backlog)
+            return rate_of_backlog(bench, database, connection, CONSUMER, fill)
+
         contenders: dict[str, Contender] = {
             reactions: lambda: rate(list(rides.arrivals(events))),
             nothing: lambda: rate(list(rides.interactions(4 * events))),
         }
         rates = await side_by_side(contenders, rounds=bench.size.log_rounds)
     return compared(rates, reactions, nothing)
-
-
-async def _rate(
-    bench: Bench,
-    database: Database,
-    store: PostgresEventStore,
-    connection: Connection,
-    backlog: Sequence[Append],
-) -> float:
-    """Events a second, from the first step that was seen to the end of the backlog."""
-    before = await _head(connection)
-    await rides.append(store, backlog)
-    head = await _head(connection)
-    with reactor(bench, database):
-        began_at = await _until_at(connection, before + 1)
-        began = perf_counter()
-        await _until_at(connection, head)
-        return (head - began_at) / (perf_counter() - began)
-
-
-async def _head(connection: Connection) -> int:
-    ((head,),) = await rows_of(connection, _HEAD, ())
-    return int(head)
-
-
-async def _until_at(connection: Connection, position: int) -> int:
-    """Wait until the reactor has come so far; where it is."""
-    async with asyncio.timeout(GIVE_UP_S):
-        while True:
-            reached = min((await positions_of(connection, CONSUMER)).values(), default=-1)
-            if reached >= position:
-                return reached
-            await asyncio.sleep(LOOK_EVERY_S)

@@ -17,6 +17,7 @@ from app.kernel.event import Event
 from app.kernel.sensitive import Sensitive, SensitiveByName
 from app.modules.messages.events import (
     INBOX,
+    REGISTERED,
     FailureKind,
     MessageBounced,
     MessageDead,
@@ -305,19 +306,6 @@ MESSAGE: Decider[MessageCommand, Message] = Decider(
     initial=NotRequested(),
     decide=decide_message,
     evolve=evolve_message,
-    events=(
-        MessageRequested,
-        MessageSending,
-        MessageSent,
-        MessageDelivered,
-        MessageOpened,
-        MessageBounced,
-        MessageFailed,
-        MessageUnknown,
-        MessageDead,
-        MessageRetried,
-        MessageDropped,
-        MessageRead,
-    ),
+    events=REGISTERED,
 )
 """What happens to a message to a customer."""
