@@ -42,6 +42,7 @@ from app.kernel.ids import new_event_id
 from app.reactions.decisions import Deciding
 from app.reactions.parked import resume_parked
 from app.reactions.streams import Streams
+from app.security.ciphers.sealing import Sealing
 from tests.integration.reactions import stage as reactions
 
 DEADLINE_S = 20
@@ -66,9 +67,10 @@ def rule_of(**fields: Any) -> Rule:
     return msgspec.convert(given, Rule)
 
 
-def means_of(store: PostgresEventStore) -> Means:
-    deciding = Deciding(Streams(store, CODEC), CODEC, Unsealed())
-    return Means(store, CODEC, deciding, Unsealed(), code_of)
+def means_of(store: PostgresEventStore, sealing: Unsealed | Sealing | None = None) -> Means:
+    sealing = sealing or Unsealed()
+    deciding = Deciding(Streams(store, CODEC), CODEC, sealing)
+    return Means(store, CODEC, deciding, sealing, code_of)
 
 
 @dataclass
@@ -81,11 +83,11 @@ class Stage(reactions.Stage):
             await ensure_checkpoints(connection, CONSUMER)
 
     @asynccontextmanager
-    async def deciding(self) -> AsyncIterator[None]:
+    async def deciding(self, sealing: Sealing | None = None) -> AsyncIterator[None]:
         """One engine at work for the time of the block."""
         stop = asyncio.Event()
         async with Wakeups(self.database, POLL) as wakeups:
-            means = means_of(self.store)
+            means = means_of(self.store, sealing)
             running = asyncio.create_task(run_engine(self.database, wakeups, means, stop))
             try:
                 yield
