@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from psycopg_pool import AsyncConnectionPool
 
 from app.bootstrap.store import command_store
-from app.catalogue import CATALOGUE, CODEC
+from app.catalogue import CATALOGUE, CODEC, UPCASTERS
+from app.engagement.redacting import RuleCopies
 from app.eventstore.acts import Acts
 from app.eventstore.database import Connection, Database
 from app.kernel.declared import DeclaredTypes
@@ -68,9 +69,10 @@ async def redact_events(
     settings: Settings, database: Database, metadata: Metadata, on_progress: OnRedaction
 ) -> int:
     """Seal what was recorded in plaintext; see `app.security.ciphers.redaction`."""
-    async with command_store(database) as store:
+    async with command_store(database, UPCASTERS) as store:
         data_keys = await begun_data_keys(settings, store.pool)
         async with followed_event_types(store, CODEC) as declared:
             fields = sensitive_fields_of(settings, declared)
-            redaction = Redaction(store, data_keys, CATALOGUE, fields)
+            copies = RuleCopies(store, CODEC, fields)
+            redaction = Redaction(store, data_keys, CATALOGUE, fields, copies)
             return await redaction.run(metadata, on_progress)

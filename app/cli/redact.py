@@ -20,9 +20,10 @@ from app.running import running_database
 def command(**options: Any) -> None:
     """Seal sensitive fields that were recorded in plaintext, before they were declared sensitive.
 
-    It is the one change of recorded events that there is, and the log tells of it. Everything goes
-    on meanwhile, and an interrupted redaction goes on when it is begun again. Read models are to be
-    rebuilt after it: they hold what was recorded.
+    It is the one change of recorded events that there is, and the log tells of it. What rules have
+    copied, and remember, is sealed with it. Everything goes on meanwhile, and an interrupted
+    redaction goes on when it is begun again. Read models are to be rebuilt after it: they hold what
+    was recorded.
     """
     settings = settings_of(options)
     configure_logs(settings, "redact")

@@ -67,6 +67,11 @@ def check(text: str, scope: Scope, result: Result, *, name: str = "") -> frozens
     return frozenset(chain.text for chain in chains_in(program.tree) if chain.base in OPEN)
 
 
+def uses_sensitive(text: str, scope: Scope) -> bool:
+    """Whether it does more with sensitive fields than compare them. Raises `InvalidExpression`."""
+    return any(_misused(_program(text, scope).tree, scope, is_compared=False))
+
+
 def _program(text: str, scope: Scope) -> Program:
     try:
         return program_of(text)

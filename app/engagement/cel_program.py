@@ -48,6 +48,7 @@ class Program:
 
     def __init__(self, text: str, times: frozenset[str] = frozenset()) -> None:
         """Compile it; these fields are times. Raises `RuntimeError`, in the library's words."""
+        self._text = text
         compiled = _environment(frozenset()).compile(text)
         self.tree = tree_of(compiled.serialize())
         self._compiled = _environment(times).compile(text) if times else compiled
@@ -78,10 +79,17 @@ class Program:
             # Errors are strings; asking for the type takes a while.
             is_error = found.__class__ is str and value.type() == cel.Type.ERROR
         except Exception as error:  # the library raises what it likes
-            raise CannotEvaluate(_complaint(first_line(error))) from error
+            raise CannotEvaluate(self._complaint(first_line(error))) from error
         if is_error:
-            raise CannotEvaluate(_complaint(found))
+            raise CannotEvaluate(self._complaint(found))
         return found
+
+    def _complaint(self, told: str) -> str:
+        """What the library says, without a value: a key is told when the expression names it."""
+        line = told.split("\n", 1)[0]
+        complaint, _, key = line.partition(" : ")
+        told = line if key.strip('"') in self._text else complaint
+        return told[:MAX_COMPLAINT_CHARACTERS]
 
 
 def _is_heavy(node: Node) -> bool:
@@ -93,10 +101,6 @@ def _is_heavy(node: Node) -> bool:
         return False
     is_comparison = node.function in {"_==_", "_!=_", "_<_", "_>_", "_<=_", "_>=_"}
     return not (is_comparison and any(isinstance(one, Constant) for one in node.arguments))
-
-
-def _complaint(line: str) -> str:
-    return line.split("\n", 1)[0][:MAX_COMPLAINT_CHARACTERS]
 
 
 @lru_cache(MAX_ENVIRONMENTS)

@@ -100,6 +100,11 @@ def key_of(customer_id: str) -> str:
     return f"{_PREFIX}{customer_id}"
 
 
+def customer_of(key: str) -> str:
+    """Of whom a row is that is not the totals'."""
+    return key.removeprefix(_PREFIX)
+
+
 def state_of(customer_id: str, encoded: bytes) -> CustomerState:
     """What a row says; an empty one that there is none. Raises `Trouble`."""
     try:
@@ -156,7 +161,7 @@ async def buried_at(connection: Connection, moments: Sequence[datetime]) -> set[
 
 def _rows(rows: Iterable[tuple[Any, ...]]) -> list[Row]:
     return [
-        Row(key.removeprefix(_PREFIX), state.encode(), due_at)
+        Row(customer_of(key), state.encode(), due_at)
         for key, state, due_at in rows
         if key != TOTALS
     ]

@@ -163,6 +163,12 @@ class RuleBook:
             return self._compile(name, number)
         return found
 
+    def rules(self, name: str) -> Iterator[Rule]:
+        """A rule in each of its versions, as they were saved."""
+        entry = self._entries.get(name)
+        for number in entry.saved if entry is not None else ():
+            yield self._saved(name, number).rule
+
     def is_paused(self, name: str) -> bool:
         """Whether the rule is paused."""
         entry = self._entries.get(name)

@@ -1,6 +1,6 @@
 """The event store on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -117,6 +117,11 @@ class PostgresEventStore:
         """See `EventStore.find`."""
         found = await self._read("WHERE event_id = %s", (event_id,))
         return found[0] if found else None
+
+    async def find_all(self, event_ids: Iterable[UUID]) -> dict[UUID, RecordedEvent]:
+        """Those of these events that there are, by their ids. Raises `StoreUnavailable`."""
+        found = await self._read("WHERE event_id = ANY (%s)", (list(event_ids),))
+        return {event.event_id: event for event in found}
 
     async def follow(self, after: int) -> AsyncIterator[list[RecordedEvent]]:
         """See `EventStore.follow`."""

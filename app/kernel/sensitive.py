@@ -17,6 +17,8 @@ DEFAULT_SENSITIVE_FIELDS = (
 )
 MAX_NAME_SETS = 1_000
 MAX_MARKED_TYPES = 1_000
+BEFORE_NAMES = 2
+"""Parts of a path."""
 
 _WHOLE, _BY_NAME = {"sensitive": "whole"}, {"sensitive": "by name"}
 _IGNORED = b"_- "
@@ -56,6 +58,22 @@ class Names:
         return not self._encoded.isdisjoint(strings)
 
 
+class NamesInPaths(Names):
+    """The same for copies, which may stand under a path: ``event.data.email`` has ``email``.
+
+    What a path begins with, such as ``event.data``, says where it leads, and is no name.
+    """
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a field of this name, or at this path, is sensitive."""
+        parts = name.split(".")[BEFORE_NAMES:] or [name]
+        return any(map(super().__contains__, parts))
+
+    def may_occur_in(self, json: bytes) -> bool:
+        """See `Names.may_occur_in`."""
+        return super().may_occur_in(json.replace(b".", b'"."'))
+
+
 class SensitiveFields:
     """The names that are sensitive everywhere, and those that event types declare beside them."""
 
@@ -66,15 +84,19 @@ class SensitiveFields:
     ) -> None:
         """`declared` is asked for each event, and must be quick."""
         self._everywhere = frozenset(everywhere)
-        self._declared = declared
+        self.declared = declared
         self.everywhere = _names(self._everywhere)
         self.listed = tuple(sorted(self._everywhere))
         """Those that are sensitive everywhere, as they were given."""
 
     def of(self, event_type: str) -> Names:
         """The sensitive names of an event type."""
-        declared = self._declared(event_type)
+        declared = self.declared(event_type)
         return _names(self._everywhere | declared) if declared else self.everywhere
+
+    def of_copies(self, event_type: str, copied: frozenset[str]) -> Names:
+        """Those and, of an event that was made of others, the names under which it copies them."""
+        return _names_in_paths(self._everywhere | self.declared(event_type) | copied)
 
 
 @lru_cache(MAX_MARKED_TYPES)
@@ -97,6 +119,11 @@ def _mark(hint: object) -> str | None:
 
 def _plain(name: str) -> str:
     return name.translate(_WITHOUT_IGNORED).lower()
+
+
+@lru_cache(MAX_NAME_SETS)
+def _names_in_paths(names: frozenset[str]) -> Names:
+    return NamesInPaths(names)
 
 
 @lru_cache(MAX_NAME_SETS)

@@ -115,7 +115,7 @@ class Store:
 
     def forget_the_past(self) -> None:
         """Do as docs/explanation/sensitive-fields.md says is to be done after a redaction."""
-        self.execute("VACUUM (FULL, ANALYZE) events, quarantine")
+        self.execute("VACUUM (FULL, ANALYZE) events, quarantine, engagement_states")
         self.execute("VACUUM FULL pg_catalog.pg_statistic")
         self.execute("ALTER SYSTEM SET wal_recycle = off")
         self.execute("SELECT pg_reload_conf()")

@@ -56,7 +56,11 @@ GREET = {
                 "do": "send",
                 "kind": name,
                 "template": name,
-                "parameters": {"email": "trigger.data.email", "code": "offer.code"},
+                "parameters": {
+                    "email": "trigger.data.email",
+                    "code": "offer.code",
+                    "nick": "trigger.data.nickname",
+                },
                 "id": name,
             }
             for name in WORDS
@@ -66,12 +70,12 @@ GREET = {
             "do": "send",
             "kind": "again",
             "template": "greeting",
-            "parameters": {"email": "trigger.data.email"},
+            "parameters": {"email": "trigger.data.email", "nickname": "trigger.data.nickname"},
         },
     ],
     "limits": {"consent": False},
 }
-"""Lets messages, offers and decisions follow from what is sealed, and keeps some of it."""
+"""Lets messages, offers and decisions follow from what is sealed, or will be, and keeps some."""
 
 
 @pytest.fixture

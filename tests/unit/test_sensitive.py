@@ -88,6 +88,18 @@ def test_an_event_type_declares_names_beside_those_of_everywhere() -> None:
     assert "from" not in fields.of("Ride Begun")
 
 
+@pytest.mark.parametrize("name", ["event.data.e-mail", "trigger.data.email.host", "Email"])
+def test_a_copy_has_the_names_of_its_path(name: str) -> None:
+    names = SensitiveFields(["email"]).of_copies("decision.made", frozenset())
+    assert name in names
+    assert names.may_occur_in(msgspec.json.encode({name: 1.5}))
+
+
+@pytest.mark.parametrize("name", ["event.data.emails", "event.email", "my.email"])
+def test_what_a_path_begins_with_is_no_name(name: str) -> None:
+    assert name not in SensitiveFields(["email"]).of_copies("decision.made", frozenset())
+
+
 def trait(digest: str, sealed: str = "AAAA") -> dict[str, Any]:
     return {"$tidings": {"sealed": sealed, "digest": digest}}
 

@@ -1,10 +1,14 @@
 """Redaction: what was recorded in plaintext, before it was declared sensitive, is sealed.
 
 So is what is quarantined. What is left of the erased is sealed under keys that nobody keeps.
+
+What rules have copied of it follows, in this order: the log up to its end is sealed; what the
+engine remembers is made anew of that, so that it copies no plaintext any more; then what it has
+recorded meanwhile is sealed, too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,7 +19,7 @@ from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore
 from app.kernel.event import Event, EventCatalogue, Metadata, NewEvent
 from app.kernel.ids import new_event_id, stream_name
-from app.kernel.sensitive import SensitiveFields, marked_fields
+from app.kernel.sensitive import Names, NamesInPaths, SensitiveFields, marked_fields
 from app.security.ciphers.data_key import DataKey, a_key_that_nobody_keeps
 from app.security.ciphers.data_keys import DataKeys
 from app.security.ciphers.sealing import sealer
@@ -27,12 +31,12 @@ EVENTS_A_STATEMENT = 500
 
 # As it was recorded: what upcasters make of it is not to be written back.
 _READ = """
-SELECT position, customer_id, type, data::text FROM events
+SELECT position, customer_id, type, data::text, metadata ->> 'actor' FROM events
 WHERE position > %s AND position <= %s AND customer_id IS NOT NULL ORDER BY position LIMIT %s
 """
 _REDACT = "SELECT redact_events(%s)"
 _READ_QUARANTINED = """
-SELECT number, customer_id, type, data::text FROM quarantine
+SELECT number, customer_id, type, data::text, NULL FROM quarantine
 WHERE number > %s AND number <= %s ORDER BY number LIMIT %s
 """
 _LAST_QUARANTINED = "SELECT coalesce(max(number), 0) FROM quarantine"
@@ -52,12 +56,32 @@ OnRedaction = Callable[[int, int], None]
 _encoder = msgspec.json.Encoder()
 
 
+class Copies(Protocol):
+    """What is made of customers' events, and may hold what stood in them."""
+
+    async def look(self) -> None:
+        """Take in what is recorded by now of who copies what; first of all."""
+        ...
+
+    def names(self, actor: str) -> frozenset[str] | None:
+        """The names under which copies of sensitive fields stand in what the actor has recorded.
+
+        None: it copies nothing.
+        """
+        ...
+
+    async def redact_states(self) -> None:
+        """See to it that from now on copies are made of what is in the log now."""
+        ...
+
+
 class _Recorded(NamedTuple):
     position: int
     """In the log, or the number in quarantine."""
     customer_id: str
     type: str
     data: str
+    actor: str | None
 
 
 class _Redacted(Struct):
@@ -74,12 +98,14 @@ class Redaction:
         keys: DataKeys,
         catalogue: EventCatalogue,
         fields: SensitiveFields,
+        copies: Copies,
     ) -> None:
-        """Take the log, the keys to seal with, and which fields are sensitive."""
+        """Take the log, the keys to seal with, which fields are sensitive, and who copies them."""
         self._store = store
         self._keys = keys
         self._catalogue = catalogue
         self._fields = fields
+        self._copies = copies
 
     async def run(self, metadata: Metadata, on_progress: OnRedaction) -> int:
         """Seal, and answer in how many events; begun again, it finds what is left.
@@ -90,8 +116,12 @@ class Redaction:
         await self._record(stream, RedactionBegun(self._fields.listed), metadata)
         # Before the log's end is looked up: what is replayed meanwhile is in the one or the other.
         [(last,)] = await fetch(self._store.pool, _LAST_QUARANTINED, ())
-        redacted = await self._walk(_READ_QUARANTINED, _REDACT_QUARANTINED, last)
-        redacted += await self._walk(_READ, _REDACT, await self._store.head(), on_progress)
+        await self._copies.look()
+        redacted = await self._walk(_READ_QUARANTINED, _REDACT_QUARANTINED, 0, last)
+        head = await self._store.head()
+        redacted += await self._walk(_READ, _REDACT, 0, head, on_progress)
+        await self._copies.redact_states()
+        redacted += await self._walk(_READ, _REDACT, head, await self._store.head())
         await self._record(stream, RedactionDone(redacted), metadata)
         return redacted
 
@@ -99,11 +129,12 @@ class Redaction:
         self,
         read: LiteralString,
         write: LiteralString,
+        after: int,
         last: int,
         on_progress: OnRedaction = lambda _position, _last: None,
     ) -> int:
-        """Seal up to the last position, or number; in how many events."""
-        position = redacted = 0
+        """Seal what is behind a position, or number, up to the last; in how many events."""
+        position, redacted = after, 0
         while rows := await fetch(self._store.pool, read, (position, last, EVENTS_A_STATEMENT)):
             redacted += await self._redact([_Recorded(*row) for row in rows], write)
             position = rows[-1][0]
@@ -129,34 +160,27 @@ class Redaction:
         of = self._catalogue.types.get(event.type)
         if of is not None:
             return bool(marked_fields(of))
-        return self._fields.of(event.type).may_occur_in(event.data.encode())
+        return self._names(event).may_occur_in(event.data.encode())
+
+    def _names(self, event: _Recorded) -> Names:
+        copied = self._copies.names(event.actor or "")
+        if copied is None:
+            return self._fields.of(event.type)
+        return self._fields.of_copies(event.type, copied)
 
     def _sealed(self, event: _Recorded, keys: Mapping[str, DataKey | None]) -> Raw | None:
         """The event's data with what is sensitive sealed; None where nothing is."""
         # An erased customer has none. What is left of it is sealed for nobody to open.
         key = keys[event.customer_id] or a_key_that_nobody_keeps(event.customer_id)
         before = Raw(event.data.encode())
-        of, seal = self._catalogue.types.get(event.type), sealer(key)
+        of, names = self._catalogue.types.get(event.type), self._names(event)
+        seal = _by_last_name(sealer(key)) if isinstance(names, NamesInPaths) else sealer(key)
         after = (
-            with_sealed(before, self._fields.of(event.type), seal)
+            with_sealed(before, names, seal)
             if of is None
-            else with_fields(before, self._change_of(of, seal))
+            else with_fields(before, _change_of(of, names, seal))
         )
         return after if msgspec.json.decode(after) != msgspec.json.decode(before) else None
-
-    def _change_of(self, of: type[Event], seal: Change) -> Change:
-        """Of a type of ours, the fields that it marks."""
-        marked = dict(marked_fields(of))
-
-        def change(name: str, value: Raw) -> Raw:
-            if name not in marked:
-                return value
-            if not marked[name]:
-                return with_sealed(value, self._fields.everywhere, seal)
-            is_done = bytes(value) == b"null" or sealed_value(value)
-            return value if is_done else seal(name, value)
-
-        return change
 
     async def _record(self, stream: str, event: Event, metadata: Metadata) -> None:
         new = NewEvent(
@@ -166,3 +190,23 @@ class Redaction:
             metadata=encode_metadata(metadata),
         )
         await self._store.append(Append((StreamAppend(stream, (new,)),)))
+
+
+def _by_last_name(seal: Change) -> Change:
+    """What stands at a path is sealed as it is where it was copied from: under its own name."""
+    return lambda path, value: seal(path.rpartition(".")[2], value)
+
+
+def _change_of(of: type[Event], names: Names, seal: Change) -> Change:
+    """Of a type of ours, the fields that it marks."""
+    marked = dict(marked_fields(of))
+
+    def change(name: str, value: Raw) -> Raw:
+        if name not in marked:
+            return value
+        if not marked[name]:
+            return with_sealed(value, names, seal)
+        is_done = bytes(value) == b"null" or sealed_value(value)
+        return value if is_done else seal(name, value)
+
+    return change

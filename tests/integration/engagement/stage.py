@@ -40,6 +40,7 @@ from app.kernel.event import NewEvent, RecordedEvent
 from app.kernel.ids import new_event_id
 from app.reactions.decisions import Deciding
 from app.reactions.streams import Streams
+from app.security.ciphers.sealing import Sealing
 from tests.integration.on_store import METADATA, POLL
 from tests.integration.reactions import stage as reactions
 
@@ -63,9 +64,10 @@ def rule_of(**fields: Any) -> Rule:
     return msgspec.convert(given, Rule)
 
 
-def means_of(store: PostgresEventStore) -> Means:
-    deciding = Deciding(Streams(store, CODEC), CODEC, Unsealed())
-    return Means(store, CODEC, deciding, Unsealed(), code_of)
+def means_of(store: PostgresEventStore, sealing: Unsealed | Sealing | None = None) -> Means:
+    sealing = sealing or Unsealed()
+    deciding = Deciding(Streams(store, CODEC), CODEC, sealing)
+    return Means(store, CODEC, deciding, sealing, code_of)
 
 
 @dataclass
@@ -74,11 +76,13 @@ class Stage(reactions.Stage):
 
     consumer: ClassVar[str] = CONSUMER
 
-    def deciding(self) -> AbstractAsyncContextManager[asyncio.Task[None]]:
+    def deciding(
+        self, sealing: Sealing | None = None
+    ) -> AbstractAsyncContextManager[asyncio.Task[None]]:
         """One engine at work for the time of the block."""
 
         async def work(wakeups: Wakeups, stop: asyncio.Event) -> None:
-            await run_engine(self.database, wakeups, means_of(self.store), stop)
+            await run_engine(self.database, wakeups, means_of(self.store, sealing), stop)
 
         return self.at_work(work)
 

@@ -9,7 +9,8 @@ import msgspec
 import psycopg
 import pytest
 
-from app.catalogue import CATALOGUE
+from app.catalogue import CATALOGUE, CODEC
+from app.engagement.redacting import RuleCopies
 from app.eventstore.database import Database
 from app.eventstore.port import Append, StreamAppend
 from app.eventstore.postgres import PostgresEventStore, opened_store
@@ -41,7 +42,9 @@ async def redacting(database: Database) -> AsyncIterator[tuple[PostgresEventStor
     async with opened_store(database, poll_interval=timedelta(seconds=5)) as store:
         keys = DataKeys(store.pool, MasterKeys(lambda: [b"m" * 32]), "tidings")
         await keys.begin()
-        yield store, Redaction(store, keys, CATALOGUE, SensitiveFields())
+        fields = SensitiveFields()
+        copies = RuleCopies(store, CODEC, fields)
+        yield store, Redaction(store, keys, CATALOGUE, fields, copies)
 
 
 async def record(store: PostgresEventStore, customer_id: str | None = "ann") -> None:

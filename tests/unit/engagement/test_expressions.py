@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -193,6 +194,18 @@ def test_what_json_cannot_say_is_refused(text: str) -> None:
 def test_what_has_no_value_cannot_be_evaluated(text: str, data: dict[str, Any]) -> None:
     with pytest.raises(CannotEvaluate):
         value_of(text, seen=facts(**data))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{'a': 1}[event.data.word] == 1", "NOT_FOUND: Key not found in map"),
+        ("{'a': 1}['secret'] == 1", 'NOT_FOUND: Key not found in map : "secret"'),
+    ],
+)
+def test_why_it_cannot_be_evaluated_tells_no_value(text: str, told: str) -> None:
+    with pytest.raises(CannotEvaluate, match=re.escape(told) + "$"):
+        value_of(text, seen=facts(word="secret"))
 
 
 @pytest.mark.parametrize(
