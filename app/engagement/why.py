@@ -23,7 +23,7 @@ from app.engagement.facts import Facts
 from app.engagement.history import RULE_TYPES, changes_between
 from app.engagement.instances import GOAL, PATTERN
 from app.engagement.noted import noted
-from app.engagement.profiles import PROFILE_TYPES
+from app.engagement.profiles import PROFILE_TYPES, nobody
 from app.engagement.replay import Replay, name_of
 from app.engagement.rulebook import RuleBook, Version
 from app.engagement.state import Instance, SeenEvent
@@ -160,7 +160,8 @@ class _Story:
 
     def __init__(self, name: str, customer_id: str, codec: Codec) -> None:
         self._name, self._customer_id, self._codec = name, customer_id, codec
-        self._replay = Replay(codec, 1, {})
+        self._replay = Replay(codec, 1)
+        self._replay.begin({customer_id: nobody(customer_id)}, {})
         [self._trial] = self._replay.trials
         self._attempts: deque[Attempt] = deque(maxlen=MAX_NOTES)
         self._decided: deque[Decided] = deque(maxlen=MAX_NOTES)
@@ -224,7 +225,7 @@ class _Story:
         saw: Mapping[str, Any] = {}
         error = ""
         if condition is not None:
-            facts = Facts(self._replay.profile(self._customer_id), event)
+            facts = Facts(self._replay.cast.profile(self._customer_id), event)
             saw = noted(condition.names, facts)
             try:
                 held = bool(condition.evaluate(facts))
@@ -263,7 +264,7 @@ class _Story:
         decisions: Sequence[NotedDecision],
     ) -> Reason:
         """Of the last thing that happened; what stands first here counts."""
-        is_known = self._is_known and not self._replay.profile(self._customer_id).is_erased
+        is_known = self._is_known and not self._replay.cast.profile(self._customer_id).is_erased
         last = attempts[-1].at if attempts else None
         found = {
             Reason.NO_CUSTOMER: not is_known,
