@@ -42,6 +42,8 @@ class Person(Struct):
     profile: Profile
     due_at: datetime | None
     """When there is something to do, if nothing happens before."""
+    size: int
+    """Of the state."""
 
 
 class Course:
@@ -66,19 +68,19 @@ class Course:
         due_at: datetime | None = None,
     ) -> None:
         """Take a customer on; `due_at` is earlier than the state says where a rule has resumed."""
-        self.people[customer_id] = Person(state, profile, None)
-        self.kept += state.size
+        person = self.people[customer_id] = Person(state, profile, None, state.size)
+        self.kept += person.size
         self._expect(customer_id, due_at or state.due_at)
 
     def leave(self, customer_id: str) -> None:
         """Let a customer go, of whom nothing is to be kept; who may join again."""
-        self.kept -= self.people.pop(customer_id).state.size
+        self.kept -= self.people.pop(customer_id).size
 
     def forget(self, customer_id: str) -> None:
         """Keep nothing of a customer, who was erased."""
         person = self.people[customer_id]
-        self.kept -= person.state.size
-        person.state, person.due_at = CustomerState(), None
+        self.kept -= person.size
+        person.state, person.due_at, person.size = CustomerState(), None, 0
 
     def wake(self, rule: str, at: datetime) -> None:
         """A rule was resumed: what it holds back of those who are here is looked at then."""
@@ -136,13 +138,13 @@ class Course:
         evaluate: Callable[[], list[Decision]],
         position: int | None = None,
     ) -> None:
-        before = person.state.size
         try:
             decisions = evaluate()
         except Exception as error:
             raise Trouble(customer_id, position) from error
-        finally:
-            self.kept += person.state.size - before
+        size = person.state.size
+        self.kept += size - person.size
+        person.size = size
         for decision in decisions:
             self.decided.append(Decided(customer_id, decision))
 
@@ -157,7 +159,7 @@ class Course:
                 heapify(self._due)
 
     def _let_go(self, customer_id: str, person: Person) -> None:
-        if self._lets_go and person.state.is_empty:
+        if self._lets_go and not person.size:
             self.leave(customer_id)
 
 
