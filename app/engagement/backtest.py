@@ -218,7 +218,8 @@ class Backtest:
     async def _prepare(self, events: Sequence[RecordedEvent], after: int, upto: int) -> None:
         """Read whom a stretch of the log concerns, as they were when it begins."""
         types, replay = self._looked_at(events, upto), self._replay
-        wanted = {replay.concerns(each, types) for each in events} - {None}
+        wanted = {each.customer_id for each in events if each.type in types}
+        wanted |= {replay.changed(each) for each in events if each.type in PROFILE_TYPES}
         erasures = [each.recorded_at for each in events if each.type == CustomerErased.tag]
         known = await self._past.known(filter(None, wanted), after)
         replay.begin(known, await self._past.erased(erasures))

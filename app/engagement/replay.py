@@ -5,7 +5,7 @@ something is kept of stay in memory; all others join anew with their next event.
 told stretch by stretch, of those whom the stretch is about.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from app.engagement.carrying import category_of
@@ -43,9 +43,9 @@ class Cast:
         self.heard: set[str] = set()
         """Of whom something was heard in this stretch, known or not."""
 
-    def begin(self, known: Mapping[str, Known]) -> None:
-        """Another stretch, which is about these."""
-        self.known, self.heard = dict(known), set()
+    def begin(self, known: dict[str, Known]) -> None:
+        """Another stretch, which is about these; they are changed as it goes."""
+        self.known, self.heard = known, set()
 
     def hear(self, recorded: RecordedEvent) -> str:
         """Take in an event of `PROFILE_TYPES`, if it is about one of them; of whom it is."""
@@ -153,17 +153,12 @@ class Replay:
         self._buried: Buried = {}
         self.trials = [Trial(self.cast.profile) for _ in range(trials)]
 
-    def concerns(self, recorded: RecordedEvent, types: Collection[str]) -> str | None:
-        """Whose profile is needed at an event, when rules look at these types; None: nobody's."""
-        if recorded.type in types:
-            return recorded.customer_id
-        if recorded.type in PROFILE_TYPES:
-            customer_id = whose(recorded.stream)
-            if any(trial.keeps(customer_id) for trial in self.trials):
-                return customer_id
-        return None
+    def changed(self, recorded: RecordedEvent) -> str | None:
+        """Of whom something is kept whose profile an event of `PROFILE_TYPES` changes."""
+        customer_id = whose(recorded.stream)
+        return customer_id if any(trial.keeps(customer_id) for trial in self.trials) else None
 
-    def begin(self, known: Mapping[str, Known], buried: Buried) -> None:
+    def begin(self, known: dict[str, Known], buried: Buried) -> None:
         """The next stretch: all that it concerns, and who is erased in it."""
         self.cast.begin(known)
         self._buried = buried
