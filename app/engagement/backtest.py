@@ -9,7 +9,7 @@ rule was; what it would have done is not in the log, so nothing follows from it.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import NamedTuple
@@ -28,16 +28,18 @@ from app.engagement.course import Decided
 from app.engagement.decider import NoSuchRuleVersion
 from app.engagement.events import RuleSaved, RuleWentLive
 from app.engagement.history import changes_between
+from app.engagement.past import Past
 from app.engagement.profiles import PROFILE_TYPES
-from app.engagement.replay import Buried, Replay, Trial, name_of, types_for
+from app.engagement.replay import Replay, Trial, name_of, triggers_of
 from app.engagement.rule import Rule
 from app.engagement.rules import Rules
 from app.eventstore.codec import Codec
 from app.eventstore.database import fetch
 from app.eventstore.postgres import PostgresEventStore
 from app.eventstore.scanning import Scan
-from app.kernel.errors import InvalidInput, NotFound
+from app.kernel.errors import InvalidInput, NotFound, Refused
 from app.kernel.event import Event, RecordedEvent
+from app.modules.customers.events import CustomerErased
 
 TURN_S = 0.005
 """For so long the event loop is kept from others."""
@@ -45,7 +47,10 @@ MAX_POSITION = 2**63 - 1
 
 _INSTANT = timedelta(microseconds=1)
 _WHEN = "SELECT position_at(%s), position_at(least(%s, clock_now())), least(%s, clock_now())"
-_BURIED = "SELECT erased_at, array_agg(customer_id) FROM tombstones GROUP BY erased_at"
+
+
+class TooMuchToKeep(Refused):
+    """The rules keep something of more customers at a time than a backtest over HTTP may hold."""
 
 
 class _Change(NamedTuple):
@@ -67,8 +72,8 @@ class Backtests:
         self._scan = scan
         self._rules = rules
 
-    async def of(self, name: str, asked: Asked) -> "Backtest":
-        """One, which has not begun.
+    async def of(self, name: str, asked: Asked, *, max_kept_bytes: int | None = None) -> "Backtest":
+        """One, which has not begun, and breaks off when it keeps more than so much, as estimated.
 
         Raises `InvalidInput`, `InvalidRule`, `NotFound`, `NoSuchRuleVersion`, `StoreUnavailable`.
         """
@@ -79,7 +84,6 @@ class Backtests:
             raise InvalidInput("a period ends after it begins", field="to")
         values = (period.begin - _INSTANT, period.end - _INSTANT, period.end)
         [(before, upto, end)] = await fetch(self._store.pool, _WHEN, values)
-        buried = dict(await fetch(self._store.pool, _BURIED, ()))
         changes = await self._changes()
         tried = await self._tried(name, asked, changes)
         return Backtest(
@@ -91,7 +95,8 @@ class Backtests:
             shown=asked.decisions,
             scan=self._scan,
             codec=self._codec,
-            buried=buried,
+            past=Past(self._store, self._codec),
+            max_kept_bytes=max_kept_bytes,
         )
 
     async def _tried(
@@ -137,11 +142,13 @@ class Backtest:
         shown: int,
         scan: Scan,
         codec: Codec,
-        buried: Buried,
+        past: Past,
+        max_kept_bytes: int | None,
     ) -> None:
         """Of a rule in the versions that are tried, each beside all other rules as they were.
 
-        `positions`: after which the period begins, and up to which it goes.
+        `positions`: after which the period begins, and up to which it goes. `max_kept_bytes`: see
+        `Backtests.of`.
         """
         self.name, self.period = name, period
         self.on_decided: Callable[[int, Decided], None] | None = None
@@ -151,9 +158,11 @@ class Backtest:
         self._positions = positions
         self._left_to_show = shown
         self._scan = scan
-        self._replay = Replay(codec, len(tried), buried)
+        self._past = past
+        self._max_kept_bytes = max_kept_bytes
+        self._replay = Replay(codec, len(tried))
         self._tallies = [Tally(saved.rule_version if saved else None) for saved in tried]
-        self._types = types_for(self._rules_of(changes))
+        self._triggers = triggers_of(self._rules_of(changes))
         self._has_begun = False
         self._events = 0
         self._turn_began = perf_counter()
@@ -162,15 +171,16 @@ class Backtest:
     async def run(self) -> AsyncIterator[Progress | Shown | Summary]:
         """How far it has come, some decisions in order, and at last the summary.
 
-        Raises `StoreUnavailable`.
+        Raises `StoreUnavailable`, and `TooMuchToKeep`.
         """
         upto = self._positions.stop
-        async for position, events in self._scan(PROFILE_TYPES, after=0, upto=self._begin):
-            await self._turns(events)
-            yield Progress(position, upto)
-        async for position, events in self._scan(self._types, after=self._begin, upto=upto):
+        types, after = self._triggers | PROFILE_TYPES, self._begin
+        async for position, events in self._scan(types, after=after, upto=upto):
+            await self._prepare(events, after, position)
             await self._turns(events)
             await self._change_until(position)
+            self._past.change(self._replay.cast.heard, self._replay.cast.known)
+            after = position
             for shown in self._decided():
                 yield shown
             yield Progress(position, upto)
@@ -205,16 +215,40 @@ class Backtest:
         )
         return min([self._positions.start, *live])
 
+    async def _prepare(self, events: Sequence[RecordedEvent], after: int, upto: int) -> None:
+        """Read whom a stretch of the log concerns, as they were when it begins."""
+        types, replay = self._looked_at(events, upto), self._replay
+        wanted = {each.customer_id for each in events if each.type in types}
+        wanted |= {replay.changed(each) for each in events if each.type in PROFILE_TYPES}
+        erasures = [each.recorded_at for each in events if each.type == CustomerErased.tag]
+        known = await self._past.known(filter(None, wanted), after)
+        replay.begin(known, await self._past.erased(erasures))
+
+    def _looked_at(self, events: Sequence[RecordedEvent], upto: int) -> Collection[str]:
+        """The types that rules look at before a position; some more, where rules change."""
+        begins = not self._has_begun and events and events[-1].recorded_at >= self.period.begin
+        if begins or (self._changes and self._changes[0].position <= upto):
+            return self._triggers
+        return frozenset[str]().union(*(trial.book.types() for trial in self._replay.trials))
+
     async def _turns(self, events: Sequence[RecordedEvent]) -> None:
         """Take events in, and let others have their turn between them."""
         for number, recorded in enumerate(events):
             if not number & 63:
+                self._check_kept()
                 await self._let_others()
             if self._changes and self._changes[0].position < recorded.position:
                 await self._change_until(recorded.position)
             if not self._has_begun or self._is_due(recorded.recorded_at):
                 await self._pass(recorded.recorded_at)
             self._events += self._replay.take(recorded) is not None
+
+    def _check_kept(self) -> None:
+        if self._max_kept_bytes is None:
+            return
+        kept = sum(trial.kept_bytes for trial in self._replay.trials)
+        if kept + sum(tally.bytes for tally in self._tallies) > self._max_kept_bytes:
+            raise TooMuchToKeep
 
     async def _let_others(self) -> None:
         if perf_counter() - self._turn_began > TURN_S:

@@ -29,11 +29,15 @@ from app.engagement.routes import as_problem
 from app.engagement.rule import Rule
 from app.http.access import requires
 from app.http.load import Overloaded
+from app.http.problems import Problem, problem_for
+from app.kernel.errors import TidingsError
 from app.security.commands import MAX_COMMAND_BYTES
 
 MEDIA_TYPE = "application/jsonl"
 MAX_AT_A_TIME = 2
 """Of a process, which has other work."""
+MAX_KEPT_BYTES = 512 * 1024 * 1024
+"""Of each, as estimated. `tidings rules backtest`, a process of its own, takes what it needs."""
 
 _Instant = Annotated[datetime, Meta(tz=True)]
 _Version = Annotated[int, Meta(ge=1, le=MAX_VERSIONS)]
@@ -83,6 +87,12 @@ class SummaryLine(Struct, frozen=True):
     summary: Summary
 
 
+class ProblemLine(Struct, frozen=True):
+    """The last line of a backtest that broke off for a reason that can be told."""
+
+    problem: Problem
+
+
 def backtest_routes(backtests: Backtests) -> list[HTTPRouteHandler]:
     """The route of backtests."""
     running = WeakSet[Backtest]()  # one that nobody waits for may never begin
@@ -97,7 +107,7 @@ def backtest_routes(backtests: Backtests) -> list[HTTPRouteHandler]:
         media_type=MEDIA_TYPE,
         responses={
             200: ResponseSpec(
-                ProgressLine | DecisionLine | SummaryLine,
+                ProgressLine | DecisionLine | SummaryLine | ProblemLine,
                 generate_examples=False,
                 media_type=MEDIA_TYPE,
                 description="A JSON object a line: how far it has come, decisions, the summary.",
@@ -110,8 +120,9 @@ def backtest_routes(backtests: Backtests) -> list[HTTPRouteHandler]:
         The rules that are live beside it are evaluated with it, as they were. Without `version`
         and `rule` it tells what the rule has decided; with one of them, what it would have, had
         it gone live when the period began. Lines are sent as it goes: `{"progress": …}`,
-        `{"decision": …}`, and at last `{"summary": …}`, without which it broke off. Whoever hangs
-        up ends it.
+        `{"decision": …}`, and at last `{"summary": …}`, without which it broke off;
+        `{"problem": …}` tells why, such as that more would be kept than fits. Whoever hangs up
+        ends it.
         """
         asked = Asked(
             Period(data.since, data.until),
@@ -121,7 +132,7 @@ def backtest_routes(backtests: Backtests) -> list[HTTPRouteHandler]:
             data.decisions,
         )
         try:
-            backtest = await backtests.of(name, asked)
+            backtest = await backtests.of(name, asked, max_kept_bytes=MAX_KEPT_BYTES)
         except InvalidRule as error:
             raise as_problem(error, below="rule") from error
         if len(running) >= MAX_AT_A_TIME:
@@ -136,6 +147,8 @@ async def _lines(backtest: Backtest, running: WeakSet[Backtest]) -> AsyncIterato
     try:
         async for told in backtest.run():
             yield _encoder.encode(_line(told)) + b"\n"
+    except TidingsError as error:  # the answer has begun
+        yield _encoder.encode(ProblemLine(problem_for(error))) + b"\n"
     finally:
         running.discard(backtest)
 

@@ -14,6 +14,8 @@ from app.engagement.rule import Rule
 
 MAX_SHOWN_DECISIONS = 1_000_000
 DEFAULT_SHOWN_DECISIONS = 100
+BYTES_A_CUSTOMER_COUNTED = 150
+"""About so much memory is taken by one who is counted once, by their id."""
 
 
 class Period(Struct, frozen=True):
@@ -125,6 +127,11 @@ class Tally:
         else:
             self._held.update({held.by for held in made.held})
         self._did.update(did.what for did in made.did)
+
+    @property
+    def bytes(self) -> int:
+        """About so much memory is taken by the customers."""
+        return (len(self._customers) + len(self.reached)) * BYTES_A_CUSTOMER_COUNTED
 
     def tested(self, trial: Trial) -> Tested:
         """The sums."""

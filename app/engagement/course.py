@@ -6,7 +6,7 @@ The engine runs it over stretches of the log as they come, a backtest over the p
 
 from collections.abc import Callable
 from datetime import datetime
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -14,6 +14,9 @@ from msgspec import Struct
 from app.engagement.effects import Decision
 from app.engagement.evaluator import Evaluator
 from app.engagement.state import CustomerState, Profile, SeenEvent, Totals
+
+_STALE_DUE_TIMES = 1_000
+"""That stay until they pass, beside as many as there are people."""
 
 
 class Decided(NamedTuple):
@@ -39,17 +42,22 @@ class Person(Struct):
     profile: Profile
     due_at: datetime | None
     """When there is something to do, if nothing happens before."""
+    size: int
+    """Of the state."""
 
 
 class Course:
     """Events and due times of customers who have joined."""
 
-    def __init__(self, evaluator: Evaluator, totals: Totals) -> None:
-        """Begin with nobody."""
+    def __init__(self, evaluator: Evaluator, totals: Totals, *, lets_go: bool = False) -> None:
+        """Begin with nobody; who leaves by themselves, if so, are those of whom nothing is kept."""
         self.totals = totals
+        self.kept = 0
+        """How many things are kept of all who are here: see `CustomerState.size`."""
         self.people: dict[str, Person] = {}
         self.decided: list[Decided] = []
         self._evaluator = evaluator
+        self._lets_go = lets_go
         self._due: list[tuple[datetime, str]] = []
 
     def join(
@@ -60,17 +68,19 @@ class Course:
         due_at: datetime | None = None,
     ) -> None:
         """Take a customer on; `due_at` is earlier than the state says where a rule has resumed."""
-        self.people[customer_id] = Person(state, profile, None)
+        person = self.people[customer_id] = Person(state, profile, None, state.size)
+        self.kept += person.size
         self._expect(customer_id, due_at or state.due_at)
 
     def leave(self, customer_id: str) -> None:
         """Let a customer go, of whom nothing is to be kept; who may join again."""
-        del self.people[customer_id]
+        self.kept -= self.people.pop(customer_id).size
 
     def forget(self, customer_id: str) -> None:
         """Keep nothing of a customer, who was erased."""
         person = self.people[customer_id]
-        person.state, person.due_at = CustomerState(), None
+        self.kept -= person.size
+        person.state, person.due_at, person.size = CustomerState(), None, 0
 
     def wake(self, rule: str, at: datetime) -> None:
         """A rule was resumed: what it holds back of those who are here is looked at then."""
@@ -102,24 +112,29 @@ class Course:
         person = self.people[customer_id]
         self._take(
             customer_id,
+            person,
             lambda: self._evaluator.on_event(person.state, self.totals, event, person.profile),
             event.position,
         )
         if person.state.due_at != person.due_at:
             self._expect(customer_id, person.state.due_at)
+        self._let_go(customer_id, person)
 
     def _fire(self, customer_id: str, person: Person, due_at: datetime) -> None:
         self._take(
             customer_id,
+            person,
             lambda: self._evaluator.on_due(person.state, self.totals, due_at, person.profile),
         )
         if person.state.due_at is not None and person.state.due_at <= due_at:
             raise Trouble(customer_id) from RuntimeError("it stays due")
         self._expect(customer_id, person.state.due_at)
+        self._let_go(customer_id, person)
 
     def _take(
         self,
         customer_id: str,
+        person: Person,
         evaluate: Callable[[], list[Decision]],
         position: int | None = None,
     ) -> None:
@@ -127,6 +142,9 @@ class Course:
             decisions = evaluate()
         except Exception as error:
             raise Trouble(customer_id, position) from error
+        size = person.state.size
+        self.kept += size - person.size
+        person.size = size
         for decision in decisions:
             self.decided.append(Decided(customer_id, decision))
 
@@ -134,6 +152,15 @@ class Course:
         self.people[customer_id].due_at = due_at
         if due_at is not None:
             heappush(self._due, (due_at, customer_id))
+            if len(self._due) > 2 * len(self.people) + _STALE_DUE_TIMES:
+                self._due = [
+                    (each.due_at, name) for name, each in self.people.items() if each.due_at
+                ]
+                heapify(self._due)
+
+    def _let_go(self, customer_id: str, person: Person) -> None:
+        if self._lets_go and not person.size:
+            self.leave(customer_id)
 
 
 def _due_at(person: Person) -> datetime | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from app.engagement.state import Profile
@@ -23,6 +24,9 @@ PROFILE_TYPES = frozenset(
 _CUSTOMER = f"{CUSTOMER.category}-"
 _SUPPRESSION = f"{SUPPRESSION.category}-"
 
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[Customer, Suppressions])
+
 
 class Known(Struct, frozen=True):
     """What is known of a customer."""
@@ -35,6 +39,21 @@ class Known(Struct, frozen=True):
 def nobody(customer_id: str) -> Known:
     """A customer of whom nothing was recorded."""
     return Known(CUSTOMER.initial, SUPPRESSION.initial, Profile(customer_id))
+
+
+def encoded_known(known: Known) -> bytes:
+    """What is known of a customer, for `decoded_known`; empty where that is nothing."""
+    if known.customer is CUSTOMER.initial and known.suppressions is SUPPRESSION.initial:
+        return b""
+    return _encoder.encode((known.customer, known.suppressions))
+
+
+def decoded_known(customer_id: str, encoded: bytes) -> Known:
+    """What is known of a customer."""
+    if not encoded:
+        return nobody(customer_id)
+    customer, suppressions = _decoder.decode(encoded)
+    return Known(customer, suppressions, _profile(customer_id, customer, suppressions))
 
 
 def whose(stream: str) -> str:

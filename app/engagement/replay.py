@@ -1,7 +1,8 @@
 """The past played again: the course of events by some rules, of which nothing is carried out.
 
 What is decided is what the engine decides on the same events by the same rules. Only those whom
-something is kept of stay in memory; all others join anew with their next event.
+something is kept of stay in memory; all others join anew with their next event. Who they are is
+told stretch by stretch, of those whom the stretch is about.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from app.engagement.events import RuleResumed
 from app.engagement.history import RULE_TYPES
 from app.engagement.passage import is_seen, may_trigger, seen
 from app.engagement.places import types_of
-from app.engagement.profiles import PROFILE_TYPES, Known, evolved, nobody, whose
+from app.engagement.profiles import PROFILE_TYPES, Known, evolved, whose
 from app.engagement.rule import Rule
 from app.engagement.rulebook import SETTINGS, RuleBook
 from app.engagement.state import CustomerState, Profile, SeenEvent, Totals
@@ -27,31 +28,36 @@ Buried = Mapping[datetime, Sequence[str]]
 """Who was erased when: customers, and with them the visitors that they were."""
 
 
+BYTES_A_CUSTOMER = 2_300
+"""That one of whom something is kept takes, with five traits, besides each thing that is kept."""
+BYTES_A_THING = 1_000
+
+
 class Cast:
-    """The customers of a past, as they were at the position that it has come to."""
+    """The customers that a stretch of the past is about, as they were where it has come to."""
 
     def __init__(self, codec: Codec) -> None:
         """Begin with nobody."""
         self._codec = codec
-        self._known: dict[str, Known] = {}
-        self._told: dict[str, list[RecordedEvent]] = {}
+        self.known: dict[str, Known] = {}
+        self.heard: set[str] = set()
+        """Of whom something was heard in this stretch, known or not."""
+
+    def begin(self, known: dict[str, Known]) -> None:
+        """Another stretch, which is about these; they are changed as it goes."""
+        self.known, self.heard = known, set()
 
     def hear(self, recorded: RecordedEvent) -> str:
-        """Note an event of `PROFILE_TYPES`; of whom it is. It is decoded when they are needed."""
+        """Take in an event of `PROFILE_TYPES`, if it is about one of them; of whom it is."""
         customer_id = whose(recorded.stream)
-        self._told.setdefault(customer_id, []).append(recorded)
+        self.heard.add(customer_id)
+        if (known := self.known.get(customer_id)) is not None:
+            self.known[customer_id] = evolved(known, self._codec.decode(recorded))
         return customer_id
 
     def profile(self, customer_id: str) -> Profile:
-        """The customer by all that was heard."""
-        told = self._told.pop(customer_id, None)
-        if told is not None:
-            known = self._known.get(customer_id) or nobody(customer_id)
-            for recorded in told:
-                known = evolved(known, self._codec.decode(recorded))
-            self._known[customer_id] = known
-        found = self._known.get(customer_id)
-        return Profile(customer_id) if found is None else found.profile
+        """One of them."""
+        return self.known[customer_id].profile
 
 
 class Trial:
@@ -63,7 +69,8 @@ class Trial:
         self.troubled: set[str] = set()
         """Customers of whom something could not be evaluated; they are left out from there on."""
         self._profile = profile
-        self._course = Course(Evaluator(self.book, category_of=category_of), Totals())
+        evaluator = Evaluator(self.book, category_of=category_of)
+        self._course = Course(evaluator, Totals(), lets_go=True)
 
     def change(self, name: str, event: Event, at: datetime) -> None:
         """Something happens to a rule, or to the settings."""
@@ -93,17 +100,12 @@ class Trial:
         if customer_id in self.troubled or not self.book.looks_at(event.type):
             return
         self.until(event.at)
-        person = course.people.get(customer_id)
-        if person is None:
+        if customer_id not in course.people:
             course.join(customer_id, CustomerState(), self._profile(customer_id))
-            person = course.people[customer_id]
         try:
             course.see(event)
         except Trouble as trouble:
             self._give_up(trouble)
-        else:
-            if person.state.is_empty:
-                course.leave(customer_id)
 
     def meet(self, customer_id: str, at: datetime) -> None:
         """The customer's profile has changed."""
@@ -115,6 +117,16 @@ class Trial:
         """The customer was erased."""
         if customer_id in self._course.people:
             self._course.leave(customer_id)
+
+    @property
+    def kept_bytes(self) -> int:
+        """About so much memory is taken by what is kept of customers."""
+        course = self._course
+        return course.kept * BYTES_A_THING + len(course.people) * BYTES_A_CUSTOMER
+
+    def keeps(self, customer_id: str) -> bool:
+        """Whether anything is kept of a customer."""
+        return customer_id in self._course.people
 
     def state(self, customer_id: str) -> CustomerState:
         """What is kept of a customer."""
@@ -134,16 +146,22 @@ class Trial:
 class Replay:
     """Events of the past, told to some trials."""
 
-    def __init__(self, codec: Codec, trials: int, buried: Buried) -> None:
+    def __init__(self, codec: Codec, trials: int) -> None:
         """So many trials, whose books are empty still."""
-        self._cast = Cast(codec)
+        self.cast = Cast(codec)
         self._catalogue = codec.catalogue
-        self._buried = buried
-        self.trials = [Trial(self._cast.profile) for _ in range(trials)]
+        self._buried: Buried = {}
+        self.trials = [Trial(self.cast.profile) for _ in range(trials)]
 
-    def profile(self, customer_id: str) -> Profile:
-        """A customer's, as of now."""
-        return self._cast.profile(customer_id)
+    def changed(self, recorded: RecordedEvent) -> str | None:
+        """Of whom something is kept whose profile an event of `PROFILE_TYPES` changes."""
+        customer_id = whose(recorded.stream)
+        return customer_id if any(trial.keeps(customer_id) for trial in self.trials) else None
+
+    def begin(self, known: dict[str, Known], buried: Buried) -> None:
+        """The next stretch: all that it concerns, and who is erased in it."""
+        self.cast.begin(known)
+        self._buried = buried
 
     def take(self, recorded: RecordedEvent) -> SeenEvent | None:
         """The next event of the log, if it is none of a rule; as rules see it, when any does."""
@@ -158,7 +176,7 @@ class Replay:
         return event
 
     def _hear(self, recorded: RecordedEvent) -> None:
-        customer_id = self._cast.hear(recorded)
+        customer_id = self.cast.hear(recorded)
         for trial in self.trials:
             trial.meet(customer_id, recorded.recorded_at)
         if recorded.type == CustomerErased.tag:
@@ -168,10 +186,10 @@ class Replay:
                     trial.forget(each)
 
 
-def types_for(rules: Sequence[Rule]) -> frozenset[str]:
-    """The types of events that a replay of these rules takes."""
+def triggers_of(rules: Sequence[Rule]) -> frozenset[str]:
+    """The types of events that any of these rules looks at."""
     looked_at = {event_type for rule in rules for _, event_type in types_of(rule)}
-    return frozenset({*filter(may_trigger, looked_at), *PROFILE_TYPES}) - RULE_TYPES
+    return frozenset(filter(may_trigger, looked_at)) - RULE_TYPES
 
 
 def name_of(stream: str) -> str:

@@ -3,7 +3,9 @@
 A change takes effect at its place in the log: whoever folds does what fell due before it first.
 Instances are not touched by a change; each is brought up to date when it is looked at next, by the
 changes that it has not seen (`Instance.changes_seen`). Versions are kept encoded and compiled when
-they are needed first, so that a rule of which nothing happens costs little.
+they are needed first, so that a rule of which nothing happens costs little: 600 bytes a version of
+a small rule, and 15 kB more when it is compiled. What drains stays compiled, for who runs on it is
+not known here; there are at most `MAX_VERSIONS` of a rule.
 """
 
 from collections import Counter
@@ -241,15 +243,21 @@ class RuleBook:
             entry.live, entry.canary, entry.share = number, None, 0
         if event.on_change is not OnChange.DRAIN and event.share == 100:
             entry.looks.clear()
+            self._let_go(name, entry)
         if number not in entry.looks and number in entry.saved:
             entry.looks[number] = _looks(self._saved(name, number).rule)
 
     def _forget(self, name: str, entry: _Entry) -> None:
         entry.live = entry.canary = None
         entry.looks.clear()
+        self._let_go(name, entry)
+        for number in entry.saved:
+            self.failures.pop((name, number), None)
+
+    def _let_go(self, name: str, entry: _Entry) -> None:
+        """Of the compiled versions. One that an instance left behind asks for is compiled again."""
         for number in entry.saved:
             self._versions.pop((name, number), None)
-            self.failures.pop((name, number), None)
 
     def _unlist(self, name: str, entry: _Entry) -> None:
         for event_type in _types(entry):

@@ -81,6 +81,11 @@ class CustomerState(Struct, omit_defaults=True):
         return sorted({i.rule for i in self.instances if i.is_overdue})
 
     @property
+    def size(self) -> int:
+        """How many things are kept; of their sizes, nothing is said."""
+        return len(self.instances) + len(self.sent) + len(self.begun) + len(self.offers)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost with it."""
         return not (self.instances or self.sent or self.begun or self.offers)

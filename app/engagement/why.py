@@ -23,7 +23,7 @@ from app.engagement.facts import Facts
 from app.engagement.history import RULE_TYPES, changes_between
 from app.engagement.instances import GOAL, PATTERN
 from app.engagement.noted import noted
-from app.engagement.profiles import PROFILE_TYPES
+from app.engagement.profiles import PROFILE_TYPES, nobody
 from app.engagement.replay import Replay, name_of
 from app.engagement.rulebook import RuleBook, Version
 from app.engagement.state import Instance, SeenEvent
@@ -31,7 +31,7 @@ from app.engagement.telling import Attempt, Begun, NotedDecision, Reason, explai
 from app.eventstore.codec import Codec
 from app.eventstore.port import EventStore
 from app.kernel.cipher import View
-from app.kernel.errors import NotFound, first_line
+from app.kernel.errors import NotFound, Refused, first_line
 from app.kernel.event import Metadata, RecordedEvent
 from app.kernel.ids import stream_name
 from app.kernel.policy import MAX_CHAIN
@@ -42,10 +42,21 @@ MAX_LINKS = 2 * MAX_CHAIN
 """Of a chain: what waited long begins a new one, and decisions stand between."""
 MAX_NOTES = 20
 """Of what might have begun, and of decisions: the last ones."""
-PAGE_EVENTS = 500
+MAX_RECORDED = 1_000
+"""Of decisions that are looked up among those that were recorded: the last ones."""
+MAX_EVENTS = 100_000
+"""That are evaluated anew, with those of rules: up to the time that is asked for."""
+MAX_PROFILE_EVENTS = 10_000
+"""Of each of the customer's own streams; they are held meanwhile."""
+PAGE_EVENTS = 200
+"""Evaluated while others wait."""
 
 _DECISION = f"{DECISION.category}-"
 _metadata = msgspec.json.Decoder(Metadata)
+
+
+class PastTooLong(Refused):
+    """More has happened to the customer than is evaluated anew while somebody waits."""
 
 
 class Link(Struct, frozen=True):
@@ -123,23 +134,27 @@ class Explaining:
     ) -> WhyNot:
         """What the rule made of the customer's past, up to a time; without one, up to now.
 
-        Raises `NotFound` for a rule that there was not, and `StoreUnavailable`.
+        Raises `NotFound` for a rule that there was not, `PastTooLong` and `StoreUnavailable`.
         """
         now = await self._store.now()
         story = _Story(name, customer_id, self._codec)
         until = now if at is None else min(at, now)
-        async for recorded in self._past(customer_id):
+        events = 0
+        async for recorded in self._past(customer_id, until):
             if recorded.recorded_at > until:
                 break
+            events += 1
+            if events > MAX_EVENTS:
+                raise PastTooLong
             story.take(recorded)
         return await story.told(until, view)
 
-    async def _past(self, customer_id: str) -> AsyncIterator[RecordedEvent]:
+    async def _past(self, customer_id: str, until: datetime) -> AsyncIterator[RecordedEvent]:
         """The changes of all rules and of the profile, and the customer's events among them."""
         head = await self._store.head()
         changes = await changes_between(self._store, 0, head)
         for decider in (CUSTOMER, SUPPRESSION):
-            changes += await self._store.read_stream(stream_name(decider.category, customer_id))
+            changes += await self._stream(stream_name(decider.category, customer_id), until)
         waiting = deque(sorted(changes, key=lambda each: each.position))
         after = 0
         while page := await self._store.read_log(
@@ -154,13 +169,29 @@ class Explaining:
         for change in waiting:
             yield change
 
+    async def _stream(self, stream: str, until: datetime) -> list[RecordedEvent]:
+        """A stream of the profile, up to a time."""
+        found: list[RecordedEvent] = []
+        version = 0
+        while page := await self._store.read_stream(
+            stream, after_version=version, limit=PAGE_EVENTS
+        ):
+            found += (each for each in page if each.recorded_at <= until)
+            if len(found) > MAX_PROFILE_EVENTS:
+                raise PastTooLong
+            if page[-1].recorded_at > until:
+                break
+            version = page[-1].version
+        return found
+
 
 class _Story:
     """A customer's past, as far as a rule is concerned."""
 
     def __init__(self, name: str, customer_id: str, codec: Codec) -> None:
         self._name, self._customer_id, self._codec = name, customer_id, codec
-        self._replay = Replay(codec, 1, {})
+        self._replay = Replay(codec, 1)
+        self._replay.begin({customer_id: nobody(customer_id)}, {})
         [self._trial] = self._replay.trials
         self._attempts: deque[Attempt] = deque(maxlen=MAX_NOTES)
         self._decided: deque[Decided] = deque(maxlen=MAX_NOTES)
@@ -214,6 +245,8 @@ class _Story:
         made = self._codec.decode(recorded)
         if isinstance(made, DecisionMade) and made.rule == self._name:
             self._recorded[recorded.stream.removeprefix(_DECISION)] = (recorded.event_id, made)
+            if len(self._recorded) > MAX_RECORDED:
+                del self._recorded[next(iter(self._recorded))]
 
     def _note_attempt(self, version: Version, event: SeenEvent) -> None:
         """What the trigger's condition made of an event."""
@@ -224,7 +257,7 @@ class _Story:
         saw: Mapping[str, Any] = {}
         error = ""
         if condition is not None:
-            facts = Facts(self._replay.profile(self._customer_id), event)
+            facts = Facts(self._replay.cast.profile(self._customer_id), event)
             saw = noted(condition.names, facts)
             try:
                 held = bool(condition.evaluate(facts))
@@ -263,7 +296,7 @@ class _Story:
         decisions: Sequence[NotedDecision],
     ) -> Reason:
         """Of the last thing that happened; what stands first here counts."""
-        is_known = self._is_known and not self._replay.profile(self._customer_id).is_erased
+        is_known = self._is_known and not self._replay.cast.profile(self._customer_id).is_erased
         last = attempts[-1].at if attempts else None
         found = {
             Reason.NO_CUSTOMER: not is_known,

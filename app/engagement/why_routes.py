@@ -1,5 +1,6 @@
 """``GET /v1/events/{event_id}/why`` and ``GET /v1/rules/{name}/why-not``."""
 
+from asyncio import Semaphore
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,10 +10,14 @@ from litestar.params import FromPath, QueryParameter
 
 from app.engagement.why import Explaining, Why, WhyNot
 from app.http.access import principal_of, requires
+from app.http.load import Overloaded
 from app.http.parameters import instant
 from app.kernel.cipher import Discloses
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_id
+
+MAX_AT_A_TIME = 4
+"""Pasts that a process plays again, which has other work."""
 
 Customer = Annotated[str, QueryParameter(name="customer_id", description="For whom it did not.")]
 At = Annotated[
@@ -23,6 +28,7 @@ At = Annotated[
 
 def why_routes(explaining: Explaining, discloses: Discloses) -> list[HTTPRouteHandler]:
     """The routes that explain."""
+    playing = Semaphore(MAX_AT_A_TIME)
 
     @get(
         "/v1/events/{event_id:str}/why",
@@ -55,12 +61,13 @@ def why_routes(explaining: Explaining, discloses: Discloses) -> list[HTTPRouteHa
         It tells whether the rule was live, whether a trigger came, what its condition has seen,
         what a pattern still misses and until when, and by what it was held back.
         """
-        return await explaining.why_not(
-            name,
-            check_id(customer, field="customer_id"),
-            discloses.to(principal_of(request.scope)),
-            None if at is None else instant(at, field="at"),
-        )
+        customer_id = check_id(customer, field="customer_id")
+        moment = None if at is None else instant(at, field="at")
+        view = discloses.to(principal_of(request.scope))
+        if playing.locked():
+            raise Overloaded(f"{MAX_AT_A_TIME} customers' pasts are being evaluated")
+        async with playing:
+            return await explaining.why_not(name, customer_id, view, moment)
 
     return [tell_why, tell_why_not]
 

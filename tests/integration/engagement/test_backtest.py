@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.catalogue import CATALOGUE, CODEC
-from app.engagement import backtest, engine
+from app.engagement import backtest, engine, past
 from app.engagement.backtest import Backtest, Backtests
 from app.engagement.backtested import (
     Asked,
@@ -37,6 +37,7 @@ from app.engagement.events import OnChange
 from app.engagement.rule import Cap, Settings
 from app.engagement.rules import Rules
 from app.engagement.shapes import EventShapes
+from app.eventstore import scanning
 from app.eventstore.database import Database
 from app.eventstore.scanning import Scan
 from app.kernel.errors import InvalidInput, NotFound
@@ -197,6 +198,9 @@ def test_a_backtest_of_what_was_live_is_what_the_engine_decided(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "MAX_DUE_AT_ONCE", 2)
+        patch.setattr(scanning, "RANGE_POSITIONS", 5)
+        patch.setattr(past, "READ_AT_ONCE", 1)
+        patch.setattr(past, "MAX_REMEMBERED_BYTES", 600)
         asyncio.run(story())
 
 

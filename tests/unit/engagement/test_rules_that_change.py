@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.engagement.compiled import CompiledRule
 from app.engagement.effects import Decision, MessageEffect
 from app.engagement.events import (
     OnChange,
@@ -212,3 +213,22 @@ def test_a_book_looks_at_the_types_of_all_versions_that_may_run() -> None:
     world.happened("rule", RuleWentLive(3, OnChange.END))
     assert world.book.types() == {"tock"}
     assert not world.book.looks_at("tick")
+
+
+@pytest.mark.parametrize(("on_change", "compiled"), [(OnChange.DRAIN, 1), (OnChange.MIGRATE, 2)])
+def test_a_version_that_nothing_runs_on_is_not_kept_compiled(
+    on_change: OnChange, compiled: int
+) -> None:
+    numbers = []
+
+    def compiler(saved: RuleSaved) -> CompiledRule:
+        numbers.append(saved.rule_version)
+        return compile_simply(saved)
+
+    book = RuleBook(compiler)
+    for number in (1, 2):
+        book.apply("rule", RuleSaved(number, rule_of(), {}), BEGIN)
+    for number in (1, 2):
+        book.apply("rule", RuleWentLive(number, on_change), BEGIN)
+        assert book.version("rule", 1)
+    assert numbers == [1] * compiled
