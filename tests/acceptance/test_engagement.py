@@ -44,7 +44,7 @@ async def test_a_rule_acts_on_an_event_and_says_so_on_the_timeline(api: Api) -> 
     head = (await api.log())[-1]["position"]
     timeline = await api.all_items(f"/v1/customers/{who}/timeline", min_position=head)
     titles = [entry["title"] for entry in timeline]
-    assert f"Decided by rule {name}: acted" in titles
+    assert f"Rule {name}: acted (requested a message, recorded an event)" in titles
     [recorded] = [entry for entry in timeline if entry["type"] == f"{event_type} enough"]
     assert _data_of(recorded) == {"n": 3}
     await api.post(f"{path}/retire", {})
