@@ -13,10 +13,12 @@ from litestar.types import ControllerRouterHandler
 
 from app.http.access import permission_of
 from app.http.examples import Document, example_of
+from app.http.fields import Nothing
 from app.http.problems import MEDIA_TYPE, Problem
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
+_NOTHING = {"$ref": f"{_SCHEMAS}{Nothing.__name__}"}
 _JSON = "application/json"
 _SECURITY_SCHEMES = {
     "ApiKey": {
@@ -147,9 +149,10 @@ def _tell_scopes(route: HTTPRoute, document: Document) -> None:
 
 
 def _say_whether_required(body: dict[str, Any]) -> None:
-    """A body that may be null may be left out; Litestar requires every one."""
-    choices = body.get("content", {}).get(_JSON, {}).get("schema", {}).get("oneOf", ())
-    if any(choice.get("type") == "null" for choice in choices):
+    """A body that may be null, or has no fields, may be left out; Litestar requires every one."""
+    schema = body.get("content", {}).get(_JSON, {}).get("schema", {})
+    choices = schema.get("oneOf", ())
+    if schema == _NOTHING or any(choice.get("type") == "null" for choice in choices):
         body["required"] = False
 
 
