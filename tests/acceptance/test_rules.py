@@ -95,6 +95,16 @@ async def test_what_is_no_rule_is_refused(
     assert (answer.status, answer.json()["field"]) == (400, field)
 
 
+@pytest.mark.parametrize("duration", ["36 hours", "PT36H", "0h", "36h\n"])
+async def test_what_is_no_duration_is_answered_with_one_that_is(
+    api: Api, path: str, duration: str
+) -> None:
+    step = {"do": "wait", "time": duration}
+    problem = (await api.send("PUT", path, {**RULE, "steps": [step]})).problem
+    assert problem["field"] == "steps[0].time"
+    assert problem["detail"].endswith("such as 36h")
+
+
 async def test_a_rule_within_a_rule_without_end_is_refused(api: Api, path: str) -> None:
     step: dict[str, Any] = {"do": "end"}
     for _ in range(60):
@@ -192,6 +202,12 @@ def test_ready_made_rules_are_listed_and_printed_with_their_templates(
             json.dumps({**RULE, "trigger": {**TRIGGER, "where": "event.data.sum > 1"}}),
             2,
             "trigger.where (line 1, column 11): there is no event.data.sum",
+        ),
+        (
+            ("save", "wrong", "-"),
+            json.dumps({**RULE, "goal": {"event": "Order Placed", "within": "3 days"}}),
+            2,
+            "goal.within: a duration is a number",
         ),
         (("pause", "nothing"), "", 1, "no such rule"),
     ],
