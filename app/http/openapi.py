@@ -20,6 +20,7 @@ _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
 _NOTHING = {"$ref": f"{_SCHEMAS}{Nothing.__name__}"}
 _JSON = "application/json"
+_JSON_LINES = "application/jsonl"
 _SECURITY_SCHEMES = {
     "ApiKey": {
         "type": "http",
@@ -134,9 +135,20 @@ def _complete(operation: dict[str, Any], path: str, method: str, document: Docum
     body = operation.get("requestBody", {})
     _say_whether_required(body)
     for part in chain([body], responses.values()):
-        media = part.get("content", {}).get(_JSON)
+        content = part.get("content", {})
+        if lines := content.get(_JSON_LINES):
+            lines["examples"] = _examples_of_lines(lines["schema"], document)
+        media = content.get(_JSON)
         if media and "example" not in media and "examples" not in media:
             media["example"] = example_of(media["schema"], document)
+
+
+def _examples_of_lines(schema: dict[str, Any], document: Document) -> dict[str, Any]:
+    """One for each kind of line, by its name."""
+    return {
+        kind["$ref"].removeprefix(_SCHEMAS): {"value": example_of(kind, document)}
+        for kind in schema["oneOf"]
+    }
 
 
 def _tell_scopes(route: HTTPRoute, document: Document) -> None:
