@@ -125,6 +125,21 @@ async def test_a_version_that_there_is_not_is_refused(api: Api, path: str) -> No
     assert (answer.status, answer.code) == (409, "no-such-rule-version")
 
 
+async def test_a_version_goes_live_when_its_templates_are_there(api: Api, path: str) -> None:
+    template = f"thanks-{uuid4()}"
+    send = {"do": "send", "kind": "thanks", "template": template}
+    branch = {"do": "branch", "condition": "trigger.data.total > 0", "then": [send]}
+    saved = (await api.send("PUT", path, {**RULE, "steps": [branch]})).json()
+    assert saved["missing_templates"] == ["steps[0].then[0].template"]
+    refused = await api.post(f"{path}/go-live", {"version": 1})
+    assert (refused.status, refused.code) == (400, "invalid-input")
+    assert refused.problem["field"] == "steps[0].then[0].template"
+    assert (await api.read(path))["status"] == "draft"
+    words = {"languages": {"en": {"subject": "Thanks", "text": "Hello"}}, "default_language": "en"}
+    assert (await api.send("PUT", f"/v1/templates/{template}", words)).status == 200
+    assert (await api.post(f"{path}/go-live", {"version": 1})).status == 200
+
+
 async def test_settings_are_changed_and_read(api: Api) -> None:
     changed = {
         "time_zone": "Europe/Berlin",
@@ -176,6 +191,17 @@ def test_rules_are_written_in_the_terminal(tidings_up: TidingsUp) -> None:
     assert "is retired" in run(tidings_up, "retire", name).stdout
     (line,) = [one for one in run(tidings_up, "list").stdout.splitlines() if name in one]
     assert "retired" in line
+
+
+def test_a_missing_template_is_said_in_the_terminal(tidings_up: TidingsUp) -> None:
+    name, template = f"rule-{uuid4()}", f"thanks-{uuid4()}"
+    rule = {**RULE, "steps": [{"do": "send", "kind": "thanks", "template": template}]}
+    said = f"steps[0].template: there is no template '{template}' yet"
+    saved = run(tidings_up, "save", name, "-", given=json.dumps(rule))
+    assert saved.stdout.splitlines()[1] == f"Before it goes live: {said}."
+    live = run(tidings_up, "go-live", name, "--version", "1")
+    assert (live.returncode, live.stdout, len(live.stderr.splitlines())) == (2, "", 1)
+    assert said in live.stderr
 
 
 def test_ready_made_rules_are_listed_and_printed_with_their_templates(
