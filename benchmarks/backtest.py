@@ -20,6 +20,7 @@ from app.eventstore.database import Database
 from app.eventstore.postgres import opened_store
 from app.eventstore.scanning import Scan
 from app.kernel.sensitive import SensitiveFields
+from app.modules.templates.saved import Templates
 from benchmarks.bench import Bench
 from benchmarks.filled import FIRST_INSTANT, fill
 from benchmarks.reactions import POLL
@@ -79,7 +80,7 @@ async def _row(
 async def _tested(database: Database, rule: Rule) -> Summary:
     shapes = EventShapes(CATALOGUE, SensitiveFields(), lambda _event_type: None)
     async with opened_store(database, poll_interval=POLL) as store:
-        rules = Rules(store, CODEC, shapes, CALLABLE)
+        rules = Rules(store, CODEC, shapes, CALLABLE, Templates(store, CODEC).has)
         period = Period(FIRST_INSTANT, await store.now())
         backtests = Backtests(store, CODEC, Scan(store.pool), rules)
         backtest = await backtests.of("greet", Asked(period, rule=rule))

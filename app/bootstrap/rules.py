@@ -9,7 +9,7 @@ from app.bootstrap.store import command_store
 from app.catalogue import CATALOGUE, CODEC, UPCASTERS
 from app.engagement.backtest import Backtests
 from app.engagement.commands import CALLABLE
-from app.engagement.decider import RULE, RuleCommand
+from app.engagement.decider import RULE, GoLive, RuleCommand
 from app.engagement.rule import Rule
 from app.engagement.rules import Rules
 from app.engagement.shapes import EventShapes
@@ -20,6 +20,7 @@ from app.eventstore.scanning import Scan
 from app.kernel.event import Metadata
 from app.kernel.sensitive import SensitiveFields
 from app.modules.event_types.declared import EventTypes
+from app.modules.templates.saved import Templates
 from app.settings import Settings
 
 
@@ -34,6 +35,10 @@ class OpenedRules(NamedTuple):
         """Save it and answer which version it is. Raises what `Rules.saving` raises."""
         executed = await self.command(name, await self.rules.saving(name, rule), metadata)
         return await self.rules.version_saved(name, executed.version)
+
+    async def go_live(self, name: str, command: GoLive, metadata: Metadata) -> Executed:
+        """Let a version go live. Raises what `Rules.going_live` and `command` raise."""
+        return await self.command(name, await self.rules.going_live(name, command), metadata)
 
     async def command(self, name: str, command: RuleCommand, metadata: Metadata) -> Executed:
         """Run a command to a rule. Raises what `Executor.execute` raises."""
@@ -55,5 +60,5 @@ def rules_of(
 ) -> tuple[Rules, Backtests]:
     """A store's rules, and what tries them on its past."""
     shapes = EventShapes(CATALOGUE, fields, event_types.schema)
-    rules = Rules(store, CODEC, shapes, CALLABLE)
+    rules = Rules(store, CODEC, shapes, CALLABLE, Templates(store, CODEC).has)
     return rules, Backtests(store, CODEC, Scan(store.pool, UPCASTERS), rules)

@@ -16,7 +16,7 @@ from app.cli.backtest import backtest
 from app.cli.options import STORE, settings_of, settings_options
 from app.cli.rule_file import read_rule
 from app.engagement import ready_made
-from app.engagement.compiled import InvalidRule
+from app.engagement.compiled import Fault, InvalidRule
 from app.engagement.decider import GoLive, Pause, Resume, Retire, RuleCommand
 from app.engagement.events import OnChange
 from app.engagement.rule import Rule
@@ -89,14 +89,14 @@ def save(name: str, file: BinaryIO, **options: Any) -> None:
     """
     rule = read_rule(file, field="FILE")
 
-    async def saved(opened: OpenedRules) -> int:
-        return await opened.save(name, rule, acting())
+    async def saved(opened: OpenedRules) -> tuple[int, list[Fault]]:
+        version = await opened.save(name, rule, acting())
+        return version, await opened.rules.missing_templates(rule)
 
-    try:
-        version = _with_rules(options, saved)
-    except InvalidRule as error:
-        raise InvalidInput(str(error)) from error
+    version, missing = _checked(options, saved)
     console.print(f"{escape(name)} is at version {version}.")
+    for fault in missing:
+        console.print(escape(f"Before it goes live: {fault}."))
 
 
 @command.command("go-live")
@@ -119,7 +119,13 @@ def save(name: str, file: BinaryIO, **options: Any) -> None:
 @settings_options(*STORE)
 def go_live(name: str, version: int, on_change: str, share: int, **options: Any) -> None:
     """Let a version of the rule NAME begin for customers."""
-    _run(options, name, GoLive(version, OnChange(on_change), share))
+    command = GoLive(version, OnChange(on_change), share)
+
+    async def run(opened: OpenedRules) -> RuleSummary:
+        await opened.go_live(name, command, acting())
+        return (await opened.rules.one(name))[0]
+
+    _say(name, _checked(options, run))
 
 
 @command.command
@@ -172,13 +178,24 @@ def _run(options: dict[str, Any], name: str, command: RuleCommand) -> None:
         await opened.command(name, command, acting())
         return (await opened.rules.one(name))[0]
 
-    rule = _with_rules(options, run)
+    _say(name, _with_rules(options, run))
+
+
+def _say(name: str, rule: RuleSummary) -> None:
     console.print(f"{escape(name)} is {rule.status.value}; live: {_live(rule)}.")
 
 
 def _live(rule: RuleSummary) -> str:
     live = "none" if rule.live_version is None else str(rule.live_version)
     return f"{live}, {rule.canary.version} for {rule.canary.share} %" if rule.canary else live
+
+
+def _checked(options: dict[str, Any], work: Callable[[OpenedRules], Awaitable[T]]) -> T:
+    """The same; what is wrong with a rule is said in one line."""
+    try:
+        return _with_rules(options, work)
+    except InvalidRule as error:
+        raise InvalidInput(str(error)) from error
 
 
 def _with_rules(options: dict[str, Any], work: Callable[[OpenedRules], Awaitable[T]]) -> T:

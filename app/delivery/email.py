@@ -1,9 +1,11 @@
 """E-mail over SMTP (RFC 5321).
 
-Crash semantics: a server that has read the end of a message has taken it, whether its answer comes
-or not, and it knows no ids: what is lost behind DATA is unknown, and never sent again by itself.
+Crash semantics: a server that has read the line that ends a message has taken it, whether its
+answer comes or not, and it knows no ids: what is lost behind that line is unknown, and never sent
+again by itself. Before that line is sent, no server has taken anything (section 6.1).
 """
 
+import asyncio
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,14 +13,20 @@ from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import (
     SMTP,
     SMTPException,
+    SMTPReadTimeoutError,
     SMTPRecipientRefused,
+    SMTPResponse,
     SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPStatus,
 )
+from aiosmtplib.protocol import SMTPProtocol
 
 from app.delivery.channel import (
     AddressRefused,
@@ -34,12 +42,15 @@ from app.kernel.errors import InvalidInput
 TIMEOUT_S = 30
 """Of each answer of the server."""
 FAREWELL_S = 1
+FLUSH_POLL_S = 0.02
 MAX_ADDRESS_CHARACTERS = 254
 PORTS = {"smtp": 25, "smtps": 465}
 NO_SUCH_ADDRESS = frozenset({550, 551, 553})
 """Replies to RCPT that will never be others (RFC 5321, section 4.2.3)."""
 
 _ADDRESS = re.compile(r"[^\s@<>\"(),:;\\\[\]]{1,64}@[^\s@<>\"(),:;\\\[\]]{1,253}")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LEADING_DOT = re.compile(rb"(?m)^\.")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -140,6 +151,8 @@ class EmailChannel:
         try:
             await smtp.mail(self._sender.addr_spec)
             await smtp.rcpt(address)
+            protocol = await self._begin_data(smtp)
+            await self._write(protocol, _content(mail))
         except SMTPRecipientRefused as error:
             if error.code in NO_SUCH_ADDRESS:
                 raise AddressRefused(f"the mail server answered {error.code}") from error
@@ -149,13 +162,37 @@ class EmailChannel:
         except (SMTPException, OSError) as error:
             raise NotNow(f"the mail server went away: {type(error).__name__}") from error
         try:
-            await smtp.data(mail.as_bytes(policy=SMTP_POLICY))
+            protocol.write(b".\r\n")
+            _check(await protocol.read_response(self._timeout_s), SMTPStatus.completed)
         except SMTPResponseException as error:
             raise _refusal(error) from error
         except (SMTPException, OSError) as error:
             raise OutcomeUnknown("the mail server went away before it answered") from error
         with suppress(SMTPException, OSError):
             await smtp.quit(timeout=FAREWELL_S)
+
+    async def _begin_data(self, smtp: SMTP) -> SMTPProtocol:
+        """Let the server expect a message, and answer with what that is written to.
+
+        `SMTP.data` would do it all, and not tell on which side of the end it was interrupted.
+        """
+        _check(await smtp.execute_command(b"DATA"), SMTPStatus.start_input)
+        if smtp.protocol is None:
+            raise SMTPServerDisconnected("it hung up")
+        return smtp.protocol
+
+    async def _write(self, protocol: SMTPProtocol, content: bytes) -> None:
+        """Write a message but for its end, and wait until it has left the process.
+
+        One that the server does not read is so found out before its end is written; what TLS or
+        the system keep of it for themselves is not, and then nobody knows.
+        """
+        protocol.write(content)
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        while _is_unsent(protocol):
+            if asyncio.get_running_loop().time() > deadline:
+                raise SMTPReadTimeoutError("it does not read on")
+            await asyncio.sleep(FLUSH_POLL_S)
 
     def _mail(self, outgoing: Outgoing) -> EmailMessage:
         mail = EmailMessage()
@@ -188,6 +225,25 @@ def _start_tls(server: MailServer) -> bool | None:
     if server.tls:
         return False
     return True if server.user is not None and server.host not in _LOOPBACK else None
+
+
+def _content(mail: EmailMessage) -> bytes:
+    """As it stands between DATA and the line that ends it: no line of its own is that line."""
+    lines = _LINE_END.sub(b"\r\n", mail.as_bytes(policy=SMTP_POLICY))
+    return _LEADING_DOT.sub(b"..", lines.removesuffix(b"\r\n") + b"\r\n")
+
+
+def _is_unsent(protocol: SMTPProtocol) -> bool:
+    """Whether something written still waits in this process; raises when the connection is lost."""
+    if not protocol.is_connected:
+        raise SMTPServerDisconnected("it hung up")
+    transport = cast(asyncio.WriteTransport, protocol.transport)  # uvloop's are no instances of it
+    return transport.get_write_buffer_size() > 0
+
+
+def _check(answer: SMTPResponse, expected: int) -> None:
+    if answer.code != expected:
+        raise SMTPResponseException(answer.code, answer.message)
 
 
 def _refusal(error: SMTPResponseException) -> NotNow | NeverSo:

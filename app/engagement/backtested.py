@@ -40,31 +40,31 @@ class Shown(Struct, frozen=True):
 
     customer_id: Annotated[str, Meta(examples=["anna"])]
     at: datetime
-    rule_version: int
-    step: str
+    rule_version: Annotated[int, Meta(examples=[2])]
+    step: Annotated[str, Meta(examples=["pattern"])]
     outcome: Outcome
-    held: Sequence[Held]
-    did: Sequence[str]
+    held: Annotated[Sequence[Held], Meta(examples=[[]])]
+    did: Annotated[Sequence[str], Meta(examples=[["send"]])]
     """``send``, ``offer``, ``record`` or ``command``."""
-    is_compared: bool
+    is_compared: Annotated[bool, Meta(examples=[False])]
     """Whether it is of what is compared with."""
 
 
 class Tested(Struct, frozen=True):
     """What came of one version, or of the rule as it was."""
 
-    version: int | None
+    version: Annotated[int | None, Meta(examples=[2])]
     """Null: as the rule was, in whatever versions."""
-    customers: int
+    customers: Annotated[int, Meta(examples=[950])]
     """On whom anything was decided."""
-    reached: int
+    reached: Annotated[int, Meta(examples=[900])]
     """Customers for whom something was done."""
-    outcomes: Mapping[str, int]
-    held: Mapping[str, int]
+    outcomes: Annotated[Mapping[str, int], Meta(examples=[{"acted": 900, "held_back": 50}])]
+    held: Annotated[Mapping[str, int], Meta(examples=[{"no_consent": 50}])]
     """Decisions by reason, of those that were held back or ended."""
-    did: Mapping[str, int]
+    did: Annotated[Mapping[str, int], Meta(examples=[{"send": 900}])]
     """What was done, and how often."""
-    left_out: int
+    left_out: Annotated[int, Meta(examples=[0])]
     """Customers of whom something could not be evaluated, as the engine would park them."""
 
 
@@ -79,13 +79,13 @@ class Difference(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """What came of a backtest."""
 
-    rule: str
-    begin: datetime
+    rule: Annotated[str, Meta(examples=["win-back"])]
+    begin: Annotated[datetime, Meta(examples=["2026-11-01T00:00:00Z"])]
     end: datetime
-    begun_at_position: int
+    begun_at_position: Annotated[int, Meta(examples=[310_000])]
     """After which events were looked at, so that what runs when the period begins is known."""
-    end_position: int
-    events: int
+    end_position: Annotated[int, Meta(examples=[1_200_000])]
+    events: Annotated[int, Meta(examples=[640_000])]
     """Looked at by rules."""
     tested: Tested
     compared: Tested | None

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from app.engagement.rule import Percent, Rule, Settings
 from app.engagement.shapes import Shapes
+from app.engagement.wording import in_words
 from app.kernel.event import Event
 from app.kernel.sensitive import SensitiveByName
 
@@ -136,7 +137,7 @@ class DecisionMade(Event, frozen=True):
     """
 
     tag: ClassVar[str] = "decision.made"
-    title: ClassVar[str] = "Decided by rule {rule}: {outcome}"
+    title: ClassVar[str] = "Rule {rule}: {outcome}"
 
     rule: str
     rule_version: int
@@ -156,6 +157,11 @@ class DecisionMade(Event, frozen=True):
     did: Sequence[Did] = ()
     inputs: SensitiveByName[Mapping[str, Any]] = field(default_factory=dict)
     """What its expressions have seen, by their names."""
+
+    @staticmethod
+    def title_values(data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See `Event.title_values`: the outcome says why."""
+        return in_words(data)
 
 
 REGISTERED = (

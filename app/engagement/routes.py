@@ -86,6 +86,8 @@ class SavedRule(Executed, frozen=True, kw_only=True):
 
     rule_version: Annotated[int, Meta(examples=[2])]
     """The rule's version, by which it goes live."""
+    missing_templates: Annotated[Sequence[str], Meta(examples=[[]])]
+    """Where it names templates that are still to be saved, before it goes live."""
 
 
 def rule_routes(commands: Commands, rules: Rules) -> list[HTTPRouteHandler]:
@@ -93,7 +95,7 @@ def rule_routes(commands: Commands, rules: Rules) -> list[HTTPRouteHandler]:
     return [
         *_writing_routes(commands, rules),
         *_reading_routes(rules),
-        *_life_routes(commands),
+        *_life_routes(commands, rules),
         *_settings_routes(commands),
     ]
 
@@ -121,7 +123,11 @@ def _writing_routes(commands: Commands, rules: Rules) -> list[HTTPRouteHandler]:
             raise as_problem(error) from error
         executed = await commands.execute(request, Step(RULE, name, saving))
         version = await rules.version_saved(name, executed.version)
-        answer = SavedRule(**structs.asdict(executed), rule_version=version)
+        answer = SavedRule(
+            **structs.asdict(executed),
+            rule_version=version,
+            missing_templates=[fault.field for fault in await rules.missing_templates(data)],
+        )
         return Response(answer, headers={"ETag": etag(executed.version)})
 
     return [save_rule]
@@ -145,16 +151,20 @@ def _reading_routes(rules: Rules) -> list[HTTPRouteHandler]:
     return [list_rules, read_rule]
 
 
-def _life_routes(commands: Commands) -> list[HTTPRouteHandler]:
+def _life_routes(commands: Commands, rules: Rules) -> list[HTTPRouteHandler]:
     @command(f"{_PATH}/go-live", scope="rules:write", summary="Let a rule go live", tags=_TAGS)
     async def let_rule_go_live(
         request: Request[Any, Any, Any], name: FromPath[str], data: JSONBody[Going]
     ) -> ASGIApp:
         """A version begins for customers, in place of the one before or for a share beside it.
 
-        It takes effect at its place in the log: on events that are recorded after it.
+        It takes effect at its place in the log: on events that are recorded after it. The
+        templates that it names must have been saved.
         """
-        going = GoLive(data.version, data.on_change, data.share)
+        try:
+            going = await rules.going_live(name, GoLive(data.version, data.on_change, data.share))
+        except InvalidRule as error:
+            raise as_problem(error) from error
         return await commands.run(request, Step(RULE, name, going))
 
     @command(f"{_PATH}/pause", scope="rules:write", summary="Pause a rule", tags=_TAGS)

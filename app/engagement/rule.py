@@ -11,6 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from app.kernel.forms import DURATION, LOCAL_TIME
+
 MAX_EXPRESSION_CHARACTERS = 2_000
 MAX_STEPS = 50
 """Of a rule, those of all branches together."""
@@ -18,21 +20,19 @@ MAX_BRANCH_DEPTH = 5
 MAX_EVENT_TYPES = 20
 """That one pattern or step waits for."""
 
-# In Python, $ alone would let a final line feed through.
 Duration = Annotated[
     str,
     Meta(
-        pattern=r"^[1-9][0-9]{0,6}(s|m|h|d|w)$(?!\n)",
+        pattern=DURATION,
         description="A number and a unit: s, m, h, d (24 hours) or w.",
         examples=["24h"],
     ),
 ]
 Expression = Annotated[str, Meta(min_length=1, max_length=MAX_EXPRESSION_CHARACTERS)]
 EventType = Annotated[str, Meta(min_length=1, max_length=200, examples=["Order Placed"])]
+# In Python, $ alone would let a final line feed through.
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)")]
-LocalTime = Annotated[
-    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)", examples=["18:00"])
-]
+LocalTime = Annotated[str, Meta(pattern=LOCAL_TIME, examples=["18:00"])]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any
@@ -10,10 +10,11 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from app.engagement.command_fields import Commands
-from app.engagement.compiled import check_rule
+from app.engagement.compiled import Fault, InvalidRule, check_rule
 from app.engagement.decider import (
     RULE,
     Canary,
+    GoLive,
     Live,
     NoSuchRuleVersion,
     Paused,
@@ -23,7 +24,8 @@ from app.engagement.decider import (
     Written,
 )
 from app.engagement.events import RuleSaved
-from app.engagement.rule import Rule
+from app.engagement.places import steps_in
+from app.engagement.rule import Rule, SendMessage
 from app.engagement.shapes import EventShapes
 from app.eventstore.codec import Codec
 from app.eventstore.port import EventStore
@@ -36,6 +38,8 @@ PAGE_EVENTS = 500
 MAX_RULES = 10_000
 CHANNELS = frozenset({"inbox", "email", "webhook", "console"})
 """What messages can go out by."""
+HasTemplate = Callable[[str], Awaitable[bool]]
+"""Whether a template of this name has been saved."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _NAMES = "a rule's name has 1 to 64 of a-z, 0-9, - and _, and begins with a letter or a digit"
@@ -87,13 +91,21 @@ class Rules:
     """Every rule of a store. What it says is read when it is asked for."""
 
     def __init__(
-        self, store: EventStore, codec: Codec, known: EventShapes, commands: Commands
+        self,
+        store: EventStore,
+        codec: Codec,
+        known: EventShapes,
+        commands: Commands,
+        has_template: HasTemplate,
     ) -> None:
-        """Take what rules are checked against: types of events, and commands they may call."""
+        """Take what rules are checked against: types of events, commands they may call, and
+        templates.
+        """
         self._store = store
         self._codec = codec
         self._known = known
         self._commands = commands
+        self._has_template = has_template
         self._position = 0
         self._states: dict[str, Written] = {}
         self._summaries: dict[str, RuleSummary] = {}
@@ -111,6 +123,29 @@ class Rules:
         if len(known) >= MAX_RULES and name not in known:
             raise TooManyRules
         return SaveRule(rule, shapes)
+
+    async def going_live(self, name: str, command: GoLive) -> GoLive:
+        """The command that lets a version go live, checked against what a draft may do without.
+
+        Raises `InvalidRule` and `StoreUnavailable`; what there is not is the command's to refuse.
+        """
+        try:
+            details, _ = await self.one(name, command.version)
+        except (NotFound, NoSuchRuleVersion):
+            return command
+        if faults := await self.missing_templates(details.rule):
+            raise InvalidRule(faults)
+        return command
+
+    async def missing_templates(self, rule: Rule) -> list[Fault]:
+        """Where it names templates that have not been saved yet. Raises `StoreUnavailable`."""
+        return [
+            Fault(f"{at.field}.template", f"there is no template {template!r} yet")
+            for at in steps_in(rule)
+            if isinstance(at.step, SendMessage)
+            and (template := at.step.template) is not None
+            and not await self._has_template(template)
+        ]
 
     async def all(self) -> list[RuleSummary]:
         """Every rule, by name. Raises `StoreUnavailable`."""

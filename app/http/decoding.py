@@ -8,13 +8,15 @@ from msgspec.json import Decoder
 
 from app.http.body import check_json_body
 from app.kernel.errors import InvalidInput
+from app.kernel.forms import FORMS
 
 T = TypeVar("T")
 
 _AT_PATH = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
 _AT_BYTE = re.compile(r" \(byte (\d+)\)$")
-_OTHER_FORM = re.compile(r"Expected `str` matching regex '.*'(?=$| - at )")
+_OTHER_FORM = re.compile(r"Expected `str` matching regex ('.*')(?=$| - at )")
 _WRONG_FORM = "the text is not of the form that the documentation gives"
+_FORMS = {repr(pattern): words for pattern, words in FORMS.items()}
 _OWN_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(.+?)`")
 
 
@@ -30,7 +32,8 @@ def decode_json(decoder: Decoder[T], body: bytes) -> T:
 def invalid_input(error: DecodeError, body: bytes = b"") -> InvalidInput:
     """What msgspec found wrong, as an error of ours; a place by byte becomes line and column."""
     if isinstance(error, ValidationError):
-        detail, field = detail_and_field(_OTHER_FORM.sub(_WRONG_FORM, str(error)))
+        said = _OTHER_FORM.sub(lambda found: _FORMS.get(found[1], _WRONG_FORM), str(error))
+        detail, field = detail_and_field(said)
         return InvalidInput(detail, field=field)
     message = str(error)
     if message == "Input data was truncated":

@@ -153,8 +153,9 @@ def _answers(operation: Schema, document: Document) -> Iterator[str]:
         answer = resolve(part, document)
         yield f"<p><code>{escape(status)}</code> {escape(answer['description'])}</p>"
         for media in answer.get("content", {}).values():
-            if "example" in media:
-                yield f"<pre>{escape(_pretty(media['example']))}</pre>"
+            examples = [example["value"] for example in media.get("examples", {}).values()]
+            for value in [media["example"]] if "example" in media else examples:
+                yield f"<pre>{escape(_pretty(value))}</pre>"
 
 
 def _curl(url: str, method: str, parameters: list[Schema], media: Schema | None) -> str:

@@ -14,4 +14,4 @@ Currency = Annotated[
 
 
 class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a command that needs no words: ``{}``."""
+    """The body of a command that needs no words: ``{}``, or none at all."""

@@ -13,11 +13,14 @@ from litestar.types import ControllerRouterHandler
 
 from app.http.access import permission_of
 from app.http.examples import Document, example_of
+from app.http.fields import Nothing
 from app.http.problems import MEDIA_TYPE, Problem
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
+_NOTHING = {"$ref": f"{_SCHEMAS}{Nothing.__name__}"}
 _JSON = "application/json"
+_JSON_LINES = "application/jsonl"
 _SECURITY_SCHEMES = {
     "ApiKey": {
         "type": "http",
@@ -132,9 +135,20 @@ def _complete(operation: dict[str, Any], path: str, method: str, document: Docum
     body = operation.get("requestBody", {})
     _say_whether_required(body)
     for part in chain([body], responses.values()):
-        media = part.get("content", {}).get(_JSON)
+        content = part.get("content", {})
+        if lines := content.get(_JSON_LINES):
+            lines["examples"] = _examples_of_lines(lines["schema"], document)
+        media = content.get(_JSON)
         if media and "example" not in media and "examples" not in media:
             media["example"] = example_of(media["schema"], document)
+
+
+def _examples_of_lines(schema: dict[str, Any], document: Document) -> dict[str, Any]:
+    """One for each kind of line, by its name."""
+    return {
+        kind["$ref"].removeprefix(_SCHEMAS): {"value": example_of(kind, document)}
+        for kind in schema["oneOf"]
+    }
 
 
 def _tell_scopes(route: HTTPRoute, document: Document) -> None:
@@ -147,9 +161,10 @@ def _tell_scopes(route: HTTPRoute, document: Document) -> None:
 
 
 def _say_whether_required(body: dict[str, Any]) -> None:
-    """A body that may be null may be left out; Litestar requires every one."""
-    choices = body.get("content", {}).get(_JSON, {}).get("schema", {}).get("oneOf", ())
-    if any(choice.get("type") == "null" for choice in choices):
+    """A body that may be null, or has no fields, may be left out; Litestar requires every one."""
+    schema = body.get("content", {}).get(_JSON, {}).get("schema", {})
+    choices = schema.get("oneOf", ())
+    if schema == _NOTHING or any(choice.get("type") == "null" for choice in choices):
         body["required"] = False
 
 

@@ -11,6 +11,7 @@ from msgspec.json import Decoder
 from app.http.asgi import AnyScope, Receive
 from app.http.context import context_of
 from app.http.decoding import decode_json
+from app.http.fields import Nothing
 from app.http.problems import UnsupportedMediaType
 from app.kernel.errors import InputTooLarge, InvalidInput
 
@@ -19,6 +20,7 @@ MAX_DECODERS = 1000
 """One for each route with a body; far more than there are."""
 
 _JSON = b"application/json"
+_NO_FIELDS = b"{}"
 
 
 async def read_json_body(
@@ -104,16 +106,19 @@ class JsonRequest(Request[Any, Any, State]):
     async def body(self) -> bytes:
         """The body as sent, once its media type and size are found right.
 
-        A handler whose `data` may be None does without.
+        A handler whose `data` may be None does without; where it has no fields, nothing is `{}`.
         """
         if not isinstance(self._body, bytes):
             field = self.route_handler.parsed_data_field
-            read = read_json_body_if_any if field and field.is_optional else read_json_body
-            self._body = await read(
+            has_no_fields = bool(field and field.annotation is Nothing)
+            may_be_left_out = has_no_fields or bool(field and field.is_optional)
+            read = read_json_body_if_any if may_be_left_out else read_json_body
+            body = await read(
                 self.scope,
                 cast(Receive, self.receive),
                 max_bytes=self.route_handler.resolve_request_max_body_size() or MAX_BODY_BYTES,
             )
+            self._body = _NO_FIELDS if has_no_fields and not body else body
         return self._body
 
     async def json(self) -> Any:

@@ -1,8 +1,8 @@
 """Events: what a module declares, what is sent to the store, and what the store recorded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
@@ -27,6 +27,11 @@ class Event(Struct, frozen=True):
 
     A type that was recorded before it came to be one takes a new version of the projection `audit`.
     """
+
+    @staticmethod
+    def title_values(data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the title is filled from, given the data as it was recorded, of whatever age."""
+        return data
 
 
 class Metadata(Struct, frozen=True, omit_defaults=True):
@@ -115,3 +120,7 @@ class EventCatalogue:
         """The wording that the type declares; None for a type that is not built in."""
         declared = self.types.get(event_type)
         return declared.title if declared else None
+
+    def title_values(self, event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What that wording is filled from."""
+        return self.types.get(event_type, Event).title_values(data)

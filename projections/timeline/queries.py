@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from projections.as_of import Past
 from projections.reading import LIMIT, AnyRow, Query, ReadModels, compiled, parked
 from projections.timeline import TIMELINE
 from projections.timeline.tables import TimelineTables
-from projections.timeline.titles import render_title
+from projections.timeline.titles import Values, render_title
 
 
 class TimelineEntry(RecordedEvent, frozen=True):
@@ -138,12 +139,14 @@ class Timelines:
 
     def _entry_of(self, event: RecordedEvent) -> TimelineEntry:
         kind = kind_of(event.stream, event.type)
+        values: Values = dict
         if kind == ACTIVITY:
             template = self._event_types.title_template(event.type)
             kind = self._event_types.kinds().get(event.type, kind)
         else:
             template = self._catalogue.title_template(event.type)
-        title = event.type if template is None else render_title(template, event.data)
+            values = partial(self._catalogue.title_values, event.type)
+        title = event.type if template is None else render_title(template, event.data, values)
         fields = (*astuple(event), title, kind)
         return TimelineEntry(*fields)
 

@@ -1,6 +1,7 @@
 """An entry's title: rendered when read, so that a change of wording needs no rebuild."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,11 +13,15 @@ ELLIPSIS = "…"
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def render_title(template: str, data: Raw) -> str:
+Values = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""What titles are filled from, given an event's data."""
+
+
+def render_title(template: str, data: Raw, values: Values = dict) -> str:
     """Fill the template's ``{fields}`` from an event's data; what is missing becomes ``…``."""
     if "{" not in template:
         return template
-    fields = _fields_of(data)
+    fields = values(_fields_of(data))
     return _FIELD.sub(lambda field: _shown(fields.get(field[1])), template)
 
 

@@ -123,7 +123,7 @@ async def test_what_every_channel_refuses_is_listed_retried_and_dropped(api: Api
     retried = await api.post(f"/v1/messages/{message_id}/retry", {})
     assert [event["type"] for event in retried.json()["events"]] == ["message.retried"]
     await until_state(api, message_id, "dead")
-    dropped = await api.post(f"/v1/messages/{message_id}/drop", {})
+    dropped = await api.send("POST", f"/v1/messages/{message_id}/drop")
     assert dropped.status == 200
     assert (await state_of(api, message_id))["state"] == "dropped"
     again = await api.post(f"/v1/messages/{message_id}/retry", {})

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -85,6 +86,24 @@ async def test_the_documentation_page_names_no_other_host(api: Api, document: An
     for path, _, operation in operations(document):
         assert path.replace("{", "").split("}")[0] in text.replace("{", "")
         assert escape(operation["summary"]) in text
+
+
+def test_every_answer_in_json_has_an_example(document: Any) -> None:
+    answers = {
+        (path, method, media_type): media
+        for path, method, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if status != "default"
+        for media_type, media in answer.get("content", {}).items()
+        if "json" in media_type
+    }
+    said = {"example", "examples"}
+    assert [where for where, media in answers.items() if not said & set(media)] == []
+    backtest = answers["/v1/rules/{name}/backtest", "post", "application/jsonl"]
+    schema = {**backtest["schema"], "components": document["components"]}
+    lines = [example["value"] for example in backtest["examples"].values()]
+    assert [next(iter(line)) for line in lines] == ["progress", "decision", "summary"]
+    assert all(jsonschema_rs.is_valid(schema, line) for line in lines)
 
 
 @pytest.mark.anyio

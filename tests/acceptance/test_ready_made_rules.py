@@ -343,5 +343,8 @@ async def test_the_timeline_says_why(stage: Stage) -> None:
         for each in await stage.api.all_items(f"/v1/customers/{ann}/timeline")
         if each["type"] == "decision.made"
     ]
-    assert entry["title"] == "Decided by rule clicked-offer: held_back"
+    assert entry["title"] == (
+        "Rule clicked-offer: held back "
+        "(no consent for email, no consent for inbox, offer not issued)"
+    )
     assert entry["data"]["held"][0] == {"by": "no_consent", "detail": "email, offers"}

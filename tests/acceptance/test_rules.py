@@ -95,6 +95,16 @@ async def test_what_is_no_rule_is_refused(
     assert (answer.status, answer.json()["field"]) == (400, field)
 
 
+@pytest.mark.parametrize("duration", ["36 hours", "PT36H", "0h", "36h\n"])
+async def test_what_is_no_duration_is_answered_with_one_that_is(
+    api: Api, path: str, duration: str
+) -> None:
+    step = {"do": "wait", "time": duration}
+    problem = (await api.send("PUT", path, {**RULE, "steps": [step]})).problem
+    assert problem["field"] == "steps[0].time"
+    assert problem["detail"].endswith("such as 36h")
+
+
 async def test_a_rule_within_a_rule_without_end_is_refused(api: Api, path: str) -> None:
     step: dict[str, Any] = {"do": "end"}
     for _ in range(60):
@@ -113,6 +123,21 @@ async def test_a_version_that_there_is_not_is_refused(api: Api, path: str) -> No
     await api.send("PUT", path, RULE)
     answer = await api.post(f"{path}/go-live", {"version": 2})
     assert (answer.status, answer.code) == (409, "no-such-rule-version")
+
+
+async def test_a_version_goes_live_when_its_templates_are_there(api: Api, path: str) -> None:
+    template = f"thanks-{uuid4()}"
+    send = {"do": "send", "kind": "thanks", "template": template}
+    branch = {"do": "branch", "condition": "trigger.data.total > 0", "then": [send]}
+    saved = (await api.send("PUT", path, {**RULE, "steps": [branch]})).json()
+    assert saved["missing_templates"] == ["steps[0].then[0].template"]
+    refused = await api.post(f"{path}/go-live", {"version": 1})
+    assert (refused.status, refused.code) == (400, "invalid-input")
+    assert refused.problem["field"] == "steps[0].then[0].template"
+    assert (await api.read(path))["status"] == "draft"
+    words = {"languages": {"en": {"subject": "Thanks", "text": "Hello"}}, "default_language": "en"}
+    assert (await api.send("PUT", f"/v1/templates/{template}", words)).status == 200
+    assert (await api.post(f"{path}/go-live", {"version": 1})).status == 200
 
 
 async def test_settings_are_changed_and_read(api: Api) -> None:
@@ -168,6 +193,17 @@ def test_rules_are_written_in_the_terminal(tidings_up: TidingsUp) -> None:
     assert "retired" in line
 
 
+def test_a_missing_template_is_said_in_the_terminal(tidings_up: TidingsUp) -> None:
+    name, template = f"rule-{uuid4()}", f"thanks-{uuid4()}"
+    rule = {**RULE, "steps": [{"do": "send", "kind": "thanks", "template": template}]}
+    said = f"steps[0].template: there is no template '{template}' yet"
+    saved = run(tidings_up, "save", name, "-", given=json.dumps(rule))
+    assert saved.stdout.splitlines()[1] == f"Before it goes live: {said}."
+    live = run(tidings_up, "go-live", name, "--version", "1")
+    assert (live.returncode, live.stdout, len(live.stderr.splitlines())) == (2, "", 1)
+    assert said in live.stderr
+
+
 def test_ready_made_rules_are_listed_and_printed_with_their_templates(
     tidings_up: TidingsUp,
 ) -> None:
@@ -192,6 +228,12 @@ def test_ready_made_rules_are_listed_and_printed_with_their_templates(
             json.dumps({**RULE, "trigger": {**TRIGGER, "where": "event.data.sum > 1"}}),
             2,
             "trigger.where (line 1, column 11): there is no event.data.sum",
+        ),
+        (
+            ("save", "wrong", "-"),
+            json.dumps({**RULE, "goal": {"event": "Order Placed", "within": "3 days"}}),
+            2,
+            "goal.within: a duration is a number",
         ),
         (("pause", "nothing"), "", 1, "no such rule"),
     ],

@@ -6,9 +6,13 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import hypothesis
+import msgspec
 import pytest
 from hypothesis import strategies as st
 
+from app.engagement import ready_made
+from app.engagement.durations import as_timedelta
+from app.engagement.rule import IssueOffer, Rule
 from app.modules.playback.periods import period_end
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -116,3 +120,17 @@ def test_a_year_is_twelve_months(began_at: datetime, zone: ZoneInfo, years: int)
     assert period_end(began_at, zone, months=12, period=years) == period_end(
         began_at, zone, months=1, period=12 * years
     )
+
+
+@law
+@hypothesis.given(BEGINNINGS, ZONES, PERIODS)
+def test_no_month_has_two_of_the_ready_made_discounts(
+    began_at: datetime, zone: ZoneInfo, period: int
+) -> None:
+    rule = msgspec.json.decode(ready_made.rule("buffering-apology"), type=Rule)
+    [offer] = [step for step in rule.steps if isinstance(step, IssueOffer)]
+    assert (offer.per_customer, offer.each is not None) == (1, True)
+    begin, end = (
+        period_end(began_at, zone, months=1, period=number) for number in (period, period + 1)
+    )
+    assert end - begin < as_timedelta(offer.each or "")

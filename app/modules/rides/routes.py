@@ -112,7 +112,7 @@ def _rider_routes(commands: Commands) -> list[HTTPRouteHandler]:
     async def cancel_ride(
         request: Request[Any, Any, Any],
         ride_id: FromPath[str],
-        data: JSONBody[Nothing],  # noqa: ARG001 - an empty object, as every command has a body
+        data: JSONBody[Nothing],  # noqa: ARG001 - it is to be an object without fields
     ) -> ASGIApp:
         """In the rider's name, at any time before the ride is under way."""
         return await commands.run(request, _step(ride_id, CancelRide()))

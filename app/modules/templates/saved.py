@@ -46,6 +46,10 @@ class Templates:
         )
         return version, self._saved(recorded)
 
+    async def has(self, name: str) -> bool:
+        """Whether it has been saved. Raises `StoreUnavailable`."""
+        return await self._read_newest(name) is not None
+
     async def render(
         self,
         name: str,

@@ -45,6 +45,7 @@ from app.kernel.sensitive import SensitiveFields
 from app.modules.customers.decider import CUSTOMER, ChangeTraits
 from app.modules.suppressions.decider import SUPPRESSION, Suppress
 from app.modules.suppressions.events import Reason
+from app.modules.templates.saved import Templates
 from tests.integration.conftest import on_one_server
 from tests.integration.engagement.stage import SEND, Stage, rule_of, stage_on
 from tests.integration.erasing import erase
@@ -76,7 +77,7 @@ RULES: dict[str, Mapping[str, Any]] = {
 
 def backtests(stage: Stage) -> Backtests:
     shapes = EventShapes(CATALOGUE, SensitiveFields(), lambda _type: None)
-    rules = Rules(stage.store, CODEC, shapes, CALLABLE)
+    rules = Rules(stage.store, CODEC, shapes, CALLABLE, Templates(stage.store, CODEC).has)
     return Backtests(stage.store, CODEC, Scan(stage.store.pool), rules)
 
 

@@ -107,11 +107,43 @@ async def test_an_answer_decides_what_is_done_next(
     assert box.mails == []
 
 
-async def test_when_the_server_dies_behind_the_mail_nobody_knows(box: Mailbox) -> None:
-    box.dies_after_data = True
+@pytest.mark.parametrize("stalls", [False, True])
+async def test_when_the_server_dies_behind_the_mail_nobody_knows(
+    box: Mailbox, *, stalls: bool
+) -> None:
+    box.fails_at, box.stalls = "END", stalls
     with pytest.raises(OutcomeUnknown):
         await channel_to(box.port).send(outgoing)
     assert len(box.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "stalls"),
+    [
+        *((step, False) for step in ("MAIL", "RCPT", "DATA", "BODY")),
+        *((step, True) for step in ("DATA", "BODY")),
+    ],
+)
+async def test_when_the_server_dies_before_the_end_of_the_mail_it_may_be_sent_again(
+    box: Mailbox, step: str, *, stalls: bool
+) -> None:
+    # Longer than what may wait between the two.
+    long = replace(outgoing, text=f"{'x' * 76}\n" * 70_000, html=None)
+    box.fails_at, box.stalls = step, stalls
+    with pytest.raises(NotNow):
+        await channel_to(box.port).send(long)
+    assert box.mails == []
+
+    box.fails_at = None
+    await channel_to(box.port).send(outgoing)
+    assert len(box.mails) == 1
+
+
+async def test_no_line_of_a_mail_ends_it(box: Mailbox) -> None:
+    text = "One\n.\n..two\n\r.\rthree\n."
+    await channel_to(box.port).send(replace(outgoing, text=text, html=None))
+    [mail] = box.mails
+    assert mail.get_content().splitlines() == ["One", ".", "..two", "", ".", "three", "."]
 
 
 async def test_a_server_that_is_not_there_or_says_nothing_is_down(box: Mailbox) -> None:

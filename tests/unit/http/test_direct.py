@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from app.http.asgi import Receive, Scope, Send, respond
 from app.http.direct import DIRECT
+from app.http.fields import Nothing
 from app.kernel.errors import Refused
 from tests.unit.http.asking import Answer, app_of, ask
 from tests.unit.http.asking import post as post_to
@@ -44,7 +45,19 @@ async def rename(
     return cast(ASGIApp, answer)
 
 
-app = app_of(rename)
+@post("/v1/things/{thing_id:str}/forget", status_code=200, opt={DIRECT: True})
+async def forget(
+    request: Request[Any, Any, Any], thing_id: FromPath[str], data: JSONBody[Nothing]
+) -> ASGIApp:
+    body = await request.body()
+
+    async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await respond(send, 200, [], f"{thing_id} {data} {body.decode()}".encode())
+
+    return cast(ASGIApp, answer)
+
+
+app = app_of(rename, forget)
 
 
 async def sent(target: str, body: bytes = b'{"name":"Bo"}', **headers: str) -> Answer:
@@ -75,6 +88,19 @@ async def test_what_is_wrong_is_told_in_the_same_words(
 ) -> None:
     answer = await sent(target, body, **headers)
     assert (answer.status, answer.code, answer.json().get("field")) == told
+
+
+@pytest.mark.parametrize("target", ["/v1/things/ada/forget", "/v1/things/%61da/forget"])
+async def test_a_body_without_fields_may_be_left_out(target: str) -> None:
+    for body, headers in (
+        (b"", {}),
+        (b"", {"content_type": "text/plain"}),
+        (b"{}", {"content_type": "application/json"}),
+    ):
+        answer = await ask(app, "POST", target, body, **headers)
+        assert (answer.status, answer.body) == (200, b"ada Nothing() {}")
+    assert (await post_to(app, target, b'{"name":"Bo"}')).json()["field"] == "name"
+    assert (await ask(app, "POST", target, b"{}")).code == "unsupported-media-type"
 
 
 @pytest.mark.parametrize("target", BOTH)

@@ -14,7 +14,9 @@ from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta, Struct
 
+from app.http.access import PUBLIC
 from app.http.docs_page import documentation_page
+from app.http.fields import Nothing
 from app.http.openapi import openapi_document
 from tests.unit.http.asking import Answer, app_of, ask
 
@@ -113,6 +115,20 @@ async def test_examples_are_whole_and_fit_their_types() -> None:
 
     assert msgspec.convert(body, ChangeTraits).traits[0].name == "plan"
     assert msgspec.convert(answer, Changed).position == 42
+
+
+def test_a_body_is_required_unless_it_has_no_fields() -> None:
+    @post("/forget", opt=PUBLIC)
+    async def forget(data: JSONBody[Nothing]) -> None:
+        raise NotImplementedError(data)
+
+    @post("/change", opt=PUBLIC)
+    async def change(data: JSONBody[ChangeTraits]) -> None:
+        raise NotImplementedError(data)
+
+    paths = openapi_document([forget, change], version="1")["paths"]
+    required = {path: item["post"]["requestBody"]["required"] for path, item in paths.items()}
+    assert required == {"/forget": False, "/change": True}
 
 
 def test_two_operations_of_one_name_are_refused() -> None:
