@@ -14,7 +14,7 @@ from app.eventstore.codec import Codec
 from app.eventstore.database import fetch
 from app.eventstore.postgres import PostgresEventStore
 
-MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
+MAX_REMEMBERED_BYTES = 128 * 1024 * 1024
 """Of a backtest, as estimated."""
 READ_AT_ONCE = 250
 """Customers, by one statement."""
