@@ -12,6 +12,9 @@ setup: $(VENV)/.dev
 up: $(VENV)/.runtime
 	@$(BIN)/tidings up
 
+# Tests start hundreds of processes: what these import is compiled once, and not by each of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests wait more than they compute, so there are more workers than the smallest machine has cores.
 TEST_WORKERS ?= 3
 test: $(VENV)/.dev

@@ -130,4 +130,5 @@ async def main(database: Database, mortal: Mortal, port: int, url: str) -> None:
 
 if __name__ == "__main__":
     where, schema, point, times, smtp_port, hook = sys.argv[1:]
-    uvloop.run(main(Database(where, schema), Mortal(point, int(times)), int(smtp_port), hook))
+    database = Database(where, schema, accept_data_loss=True)
+    uvloop.run(main(database, Mortal(point, int(times)), int(smtp_port), hook))

@@ -67,4 +67,4 @@ async def main(database: Database, mortal: Mortal) -> None:
 
 if __name__ == "__main__":
     url, schema, point, times = sys.argv[1:]
-    uvloop.run(main(Database(url, schema), Mortal(point, int(times))))
+    uvloop.run(main(Database(url, schema, accept_data_loss=True), Mortal(point, int(times))))

@@ -270,6 +270,7 @@ def test_the_command_line_lists_who_differs_and_fails(
 ) -> None:
     # Logs would go to what is captured here, from the tests behind this one too.
     monkeypatch.setattr("app.cli.verify.configure_logs", lambda *_: None)
+    monkeypatch.setenv("TIDINGS_ACCEPT_DATA_LOSS", "true")
 
     async def corrupt() -> None:
         async with opened_stage(database) as stage:
