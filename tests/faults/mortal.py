@@ -28,7 +28,8 @@ class Mortal:
     def from_arguments(cls) -> tuple[Database, Self, list[str]]:
         """The store to work on, what ends this process, and the arguments behind those."""
         url, schema, point, times, *others = sys.argv[1:]
-        return Database(url, schema), cls(point, int(times)), others
+        database = Database(url, schema, accept_data_loss=True)
+        return database, cls(point, int(times)), others
 
     def at(self, point: str) -> None:
         if point == self._point:

@@ -15,7 +15,8 @@ from tests.faults.opening import opened_at_last
 
 async def read(url: str, schema: str) -> None:
     """Print position and id of every event."""
-    async with opened_at_last(Database(url, schema), timedelta(milliseconds=200)) as store:
+    database = Database(url, schema, accept_data_loss=True)
+    async with opened_at_last(database, timedelta(milliseconds=200)) as store:
         async for batch in store.follow(after=0):
             for event in batch:
                 sys.stdout.write(f"{event.position} {event.event_id}\n")

@@ -106,6 +106,7 @@ class Processes:
         self._environment = {
             **os.environ,
             "TIDINGS_DATABASE_URL": database.url,
+            "TIDINGS_ACCEPT_DATA_LOSS": "true",
             "TIDINGS_SCHEMA": database.schema,
             "TIDINGS_DATA_DIR": str(data_dir),
         }

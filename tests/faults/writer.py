@@ -80,7 +80,8 @@ class Caller:
 
 
 async def write(url: str, schema: str, seed: str, name: str) -> None:
-    async with opened_at_last(Database(url, schema), timedelta(seconds=5)) as store:
+    database = Database(url, schema, accept_data_loss=True)
+    async with opened_at_last(database, timedelta(seconds=5)) as store:
         ended = asyncio.ensure_future(asyncio.to_thread(sys.stdin.read))
 
         async def call(caller: Caller) -> None:

@@ -16,6 +16,10 @@ from app.migrate import upgrade
 
 TEMPLATE = "template_store"
 
+# Nothing here outlives a crash of the machine. What a killed server keeps, it keeps without it;
+# `make faults` waits for the disk as users' servers do.
+NEVER_WAITING = {} if os.environ.get("TIDINGS_TEST_FAULTS") == "full" else {"fsync": "off"}
+
 _numbers = count(1)
 
 
@@ -29,6 +33,9 @@ class Server:
 
     def url(self, dbname: str) -> str:
         return psycopg.conninfo.make_conninfo(self.dsn, dbname=dbname)
+
+    def database(self, dbname: str) -> Database:
+        return Database(self.url(dbname), accept_data_loss=True)
 
     def execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -61,10 +68,11 @@ def server(
     """One server of each version."""
     chosen = request.param
     where: dict[str, Any] = {"bin_dir": chosen} if isinstance(chosen, Path) else {"major": chosen}
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), **where) as postgres:
+    folder = tmp_path_factory.mktemp("postgres")
+    with EmbeddedPostgres(folder, settings=NEVER_WAITING, **where) as postgres:
         running = Server(postgres.dsn, where.get("bin_dir"))
         running.execute(f"CREATE DATABASE {TEMPLATE}")
-        upgrade(Database(running.url(TEMPLATE)))
+        upgrade(running.database(TEMPLATE))
         yield running
 
 
@@ -73,5 +81,5 @@ def database(server: Server) -> Iterator[Database]:
     """A migrated, empty store of the test's own."""
     name = f"store_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield Database(server.url(name))
+    yield server.database(name)
     server.execute(f"DROP DATABASE {name} WITH (FORCE)")

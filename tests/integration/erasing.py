@@ -59,7 +59,8 @@ async def erase(
 
 async def _main(url: str, customer_id: str, step: str) -> None:
     keys = _Killing(step)
-    async with opened_store(Database(url), poll_interval=timedelta(seconds=5)) as store:
+    database = Database(url, accept_data_loss=True)
+    async with opened_store(database, poll_interval=timedelta(seconds=5)) as store:
         find = store.find
 
         async def find_or_die(event_id: UUID) -> RecordedEvent | None:

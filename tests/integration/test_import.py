@@ -38,6 +38,7 @@ def environment(database: Database) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")},
         "TIDINGS_DATABASE_URL": database.url,
+        "TIDINGS_ACCEPT_DATA_LOSS": "true",
         "TIDINGS_SECRET": SECRET,
     }
 

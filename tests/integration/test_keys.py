@@ -21,7 +21,11 @@ async def test_keys_are_made_listed_rotated_and_revoked_there(
     database: Database, tmp_path: Path
 ) -> None:
     settings = environment(
-        database_url=database.url, secret="s" * 32, data_dir=tmp_path / "none", environment="test"
+        database_url=database.url,
+        accept_data_loss=True,
+        secret="s" * 32,
+        data_dir=tmp_path / "none",
+        environment="test",
     )
 
     def keys(*arguments: str) -> str:

@@ -255,6 +255,7 @@ def serving(stage: Stage, replica: Replica, folder: Path) -> Iterator[str]:
     """`tidings serve`, which reads from the replica: its address."""
     settings = environment(
         database_url=stage.database.url,
+        accept_data_loss=True,
         read_database_url=url_on(replica, stage.database),
         data_dir=folder,
         port=free_port(),

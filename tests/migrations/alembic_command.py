@@ -17,7 +17,12 @@ def start_alembic(database: Database, *arguments: str) -> "subprocess.Popen[str]
     return subprocess.Popen(
         [sys.executable, "-m", "alembic", *arguments],
         cwd=ROOT,
-        env=others | {"TIDINGS_DATABASE_URL": database.url, "TIDINGS_SCHEMA": database.schema},
+        env=others
+        | {
+            "TIDINGS_DATABASE_URL": database.url,
+            "TIDINGS_SCHEMA": database.schema,
+            "TIDINGS_ACCEPT_DATA_LOSS": "true",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

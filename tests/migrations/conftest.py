@@ -18,5 +18,5 @@ def empty_database(server: Server) -> Iterator[Database]:
     """A store that has not been migrated."""
     name = f"empty_{next(_numbers)}"
     server.execute(f"CREATE DATABASE {name}")
-    yield Database(server.url(name))
+    yield server.database(name)
     server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -147,5 +147,5 @@ async def test_a_connection_that_is_lost_at_the_start_is_a_store_that_cannot_be_
     database: Database,
 ) -> None:
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
-        async with Appender(Cut(database.url, database.schema)):
+        async with Appender(Cut(database.url, accept_data_loss=True)):
             pass

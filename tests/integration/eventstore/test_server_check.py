@@ -1,5 +1,7 @@
 """A server that could lose what it has acknowledged is refused."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,11 +13,29 @@ from app.eventstore.postgres import opened_store
 from app.kernel.errors import UnsafeServer
 from app.migrate import upgrade
 from tests.controls.events import an_append
+from tests.fixtures.clusters import copy_cluster
 from tests.integration.eventstore.sessions import session
 
 pytestmark = pytest.mark.anyio
 
 POLL = timedelta(seconds=5)
+
+
+@contextmanager
+def store_on_a_server(folder: Path, settings: Mapping[str, str]) -> Iterator[Database]:
+    """A migrated store on a server like the users', with some settings of its own."""
+    data_dir = folder / "data"
+    copy_cluster(data_dir)
+    with EmbeddedPostgres(data_dir, settings=settings) as postgres:
+        database = Database(postgres.dsn)
+        upgrade(database)
+        yield database
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with store_on_a_server(tmp_path, {}) as database:
+        yield database
 
 
 async def is_refused_for(setting: str, database: Database) -> None:
@@ -33,16 +53,9 @@ async def test_a_server_that_does_not_wait_for_its_disk_is_refused(database: Dat
     await is_refused_for("synchronous_commit", database)
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("unsafe")
-
-
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
-async def test_a_server_that_a_crash_could_damage_is_refused(data_dir: Path, setting: str) -> None:
-    with EmbeddedPostgres(data_dir, settings={setting: "off"}) as postgres:
-        database = Database(postgres.dsn)
-        upgrade(database)
+async def test_a_server_that_a_crash_could_damage_is_refused(tmp_path: Path, setting: str) -> None:
+    with store_on_a_server(tmp_path, {setting: "off"}) as database:
         await is_refused_for(setting, database)
 
 

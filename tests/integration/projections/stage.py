@@ -32,7 +32,7 @@ from projections.registry import PROJECTIONS
 from projections.session import Log
 
 LONG_POLL = timedelta(seconds=5)
-DEADLINE_S = 20
+DEADLINE_S = 60
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 Happening = tuple[str, NewEvent]

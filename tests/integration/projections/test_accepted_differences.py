@@ -121,6 +121,7 @@ def test_the_command_line_mends_what_differs_from_the_log(
     # Logs would go to what is captured here, from the tests behind this one too.
     for command in ("rebuild", "verify"):
         monkeypatch.setattr(f"app.cli.{command}.configure_logs", lambda *_: None)
+    monkeypatch.setenv("TIDINGS_ACCEPT_DATA_LOSS", "true")
 
     async def corrupt() -> None:
         async with opened_stage(database) as stage:

@@ -32,6 +32,7 @@ def projections(
 ) -> Run:
     """Runs `tidings projections …` on the store: the exit status, and all that it says."""
     monkeypatch.setenv("TIDINGS_DATABASE_URL", database.url)
+    monkeypatch.setenv("TIDINGS_ACCEPT_DATA_LOSS", "true")
 
     def run(*arguments: str) -> tuple[int, str]:
         capsys.readouterr()  # what projectors have said before
