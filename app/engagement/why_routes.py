@@ -18,6 +18,8 @@ from app.kernel.ids import check_id
 
 MAX_AT_A_TIME = 4
 """Pasts that a process plays again, which has other work."""
+MAX_WAITING = 32
+"""More are refused."""
 
 Customer = Annotated[str, QueryParameter(name="customer_id", description="For whom it did not.")]
 At = Annotated[
@@ -28,7 +30,7 @@ At = Annotated[
 
 def why_routes(explaining: Explaining, discloses: Discloses) -> list[HTTPRouteHandler]:
     """The routes that explain."""
-    playing = Semaphore(MAX_AT_A_TIME)
+    playing, admitted = Semaphore(MAX_AT_A_TIME), Semaphore(MAX_AT_A_TIME + MAX_WAITING)
 
     @get(
         "/v1/events/{event_id:str}/why",
@@ -64,9 +66,9 @@ def why_routes(explaining: Explaining, discloses: Discloses) -> list[HTTPRouteHa
         customer_id = check_id(customer, field="customer_id")
         moment = None if at is None else instant(at, field="at")
         view = discloses.to(principal_of(request.scope))
-        if playing.locked():
-            raise Overloaded(f"{MAX_AT_A_TIME} customers' pasts are being evaluated")
-        async with playing:
+        if admitted.locked():
+            raise Overloaded(f"{MAX_WAITING} customers' pasts wait to be evaluated")
+        async with admitted, playing:
             return await explaining.why_not(name, customer_id, view, moment)
 
     return [tell_why, tell_why_not]

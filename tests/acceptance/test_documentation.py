@@ -103,7 +103,7 @@ def test_every_answer_in_json_has_an_example(document: Any) -> None:
     backtest = answers["/v1/rules/{name}/backtest", "post", "application/jsonl"]
     schema = {**backtest["schema"], "components": document["components"]}
     lines = [example["value"] for example in backtest["examples"].values()]
-    assert [next(iter(line)) for line in lines] == ["progress", "decision", "summary"]
+    assert [next(iter(line)) for line in lines] == ["progress", "decision", "summary", "problem"]
     assert all(jsonschema_rs.is_valid(schema, line) for line in lines)
 
 
