@@ -29,7 +29,7 @@ from app.modules.customers.identities import Identities
 from app.modules.customers.routes import customer_routes
 from app.modules.interactions.incoming import Intake
 from app.modules.interactions.quarantine import StoredQuarantine
-from app.modules.interactions.routes import EventsEndpoint, event_routes
+from app.modules.interactions.routes import EventsEndpoint, Outlet, event_routes
 from app.secret import read_secret
 from app.security.commands import Commands
 from app.settings import Settings, read_settings
@@ -50,7 +50,8 @@ class _NoGate:
 def _app(settings: Settings, store: PostgresEventStore) -> App:
     secret = read_secret(settings)
     intake = Intake(catalogue=CATALOGUE, secret=secret, clock=system_clock)
-    events = EventsEndpoint(store, intake, StoredQuarantine(store.pool))
+    outlet = Outlet(store.appender.submit_one, lambda append: lambda: append)
+    events = EventsEndpoint(store, intake, StoredQuarantine(store.pool), outlet=outlet)
     commands = Commands(Executor(store, CODEC), secret)
     return create_app(
         [*event_routes(events), *customer_routes(commands, Identities(store.pool, secret))],

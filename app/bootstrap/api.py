@@ -146,7 +146,7 @@ def _api(of: Opened) -> App:
         of.secret, store=f"{settings.environment}/{settings.schema}", clock=system_clock
     )
     quarantine = _quarantine(of)
-    outlet = Outlet(store.appender.submit_one, sealing.is_for)
+    outlet = Outlet(store.appender.submit_one, sealing.at_once)
     events = EventsEndpoint(store, _intake(of), quarantine, sealing.appends, outlet)
     replay = Replay(
         store, quarantine, of.event_types, CODEC, view=disclosure.opened, seal=sealing.appends

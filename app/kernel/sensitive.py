@@ -17,6 +17,8 @@ DEFAULT_SENSITIVE_FIELDS = (
 )
 MAX_NAME_SETS = 1_000
 MAX_MARKED_TYPES = 1_000
+MAX_USUAL_NAMES = 5_000
+MAX_USUAL_CHARACTERS = 50
 BEFORE_NAMES = 2
 """Parts of a path."""
 
@@ -45,7 +47,9 @@ class Names:
 
     def __contains__(self, name: str) -> bool:
         """Whether a field of this name is sensitive."""
-        return _plain(name) in self._names
+        if len(name) > MAX_USUAL_CHARACTERS:
+            return _plain(name) in self._names
+        return _usual(name) in self._names
 
     def may_occur_in(self, json: bytes) -> bool:
         """Whether JSON is worth decoding, for one of the names might be in it.
@@ -119,6 +123,10 @@ def _mark(hint: object) -> str | None:
 
 def _plain(name: str) -> str:
     return name.translate(_WITHOUT_IGNORED).lower()
+
+
+_usual = lru_cache(MAX_USUAL_NAMES)(_plain)
+"""Of the names that come again and again."""
 
 
 @lru_cache(MAX_NAME_SETS)

@@ -72,8 +72,8 @@ class Outlet(NamedTuple):
 
     submit: Callable[[Append, Waiter], None]
     """Has the waiter told what becomes of an append. Raises `StoreUnavailable`."""
-    is_sealed: Callable[[Append], bool]
-    """Whether an append has to be sealed first."""
+    sealing: Callable[[Append], Callable[[], Append] | None]
+    """What seals an append, or leaves it as it is; None when that has to wait for a key."""
 
 
 _Answer = Appended | Kept | Exception
@@ -124,14 +124,14 @@ class EventsEndpoint:
         await respond(send, status, _JSON, answer)
 
     def prepare(self, body: bytes, scope: Scope) -> Start | None:
-        """See `app.http.at_once.PlainEndpoint`: one event, with nothing in it to be sealed."""
+        """See `app.http.at_once.PlainEndpoint`: one event, whose customer's key is at hand."""
         if self._outlet is None or _is_batch(body):
             return None
         check_body_headers(scope)
-        append = self._append_of(body, scope)
-        if self._outlet.is_sealed(append) or not take_together(scope, events=1):
+        sealed = self._outlet.sealing(self._append_of(body, scope))
+        if sealed is None or not take_together(scope, events=1):
             return None
-        return partial(self._outlet.submit, append)
+        return partial(self._outlet.submit, sealed())
 
     def answer_of(self, outcome: Appended) -> tuple[int, bytes]:
         """See `app.http.at_once.PlainEndpoint`."""

@@ -1,6 +1,7 @@
 """Sealing, before anything reaches the store: events' data by name, commands' fields as marked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 C = TypeVar("C", bound=msgspec.Struct)
+Keys = Mapping[str, DataKey | None]
 
 
 class Sealing:
@@ -35,25 +37,19 @@ class Sealing:
 
         The keys of all are fetched, and made, together. Raises `StoreUnavailable`.
         """
-        whose = {
-            event.customer_id
-            for append in appends
-            for stream in append.streams
-            for event in stream.events
-            if event.customer_id and self._may_hold_sensitive(event)
-        }
+        whose = self._whose(appends)
         if not whose:
             return appends
         keys = await self._keys.of_all(whose)
         return [self._sealed_append(append, keys) for append in appends]
 
-    def is_for(self, append: Append) -> bool:
-        """Whether an append may hold what is to be sealed."""
-        for part in append.streams:
-            for event in part.events:
-                if event.customer_id and self._may_hold_sensitive(event):
-                    return True
-        return False
+    def at_once(self, append: Append) -> Callable[[], Append] | None:
+        """What seals an append, if the keys for it are at hand."""
+        whose = self._whose((append,))
+        if not whose:
+            return lambda: append
+        keys = self._keys.at_hand(whose)
+        return None if keys is None else partial(self._sealed_append, append, keys)
 
     async def command(self, customer_id: str | None, command: C) -> C:
         """See `CommandSealing.command`; raises `Erased` and `StoreUnavailable`."""
@@ -74,22 +70,29 @@ class Sealing:
         if known := [customer_id for customer_id in whose if customer_id is not None]:
             await self._keys.of_all(known)
 
-    def _may_hold_sensitive(self, event: NewEvent) -> bool:
-        return self._fields.of(event.type).may_occur_in(bytes(event.data))
+    def _whose(self, appends: Iterable[Append]) -> set[str]:
+        """The customers in whose events there may be something to seal."""
+        of = self._fields.of
+        return {
+            event.customer_id
+            for append in appends
+            for stream in append.streams
+            for event in stream.events
+            if event.customer_id and of(event.type).may_occur_in(bytes(event.data))
+        }
 
-    def _sealed_append(self, append: Append, keys: Any) -> Append:
+    def _sealed_append(self, append: Append, keys: Keys) -> Append:
         streams = tuple(
             replace(part, events=tuple(self._sealed_event(event, keys) for event in part.events))
             for part in append.streams
         )
         return replace(append, streams=streams)
 
-    def _sealed_event(self, event: NewEvent, keys: Any) -> NewEvent:
-        if event.customer_id not in keys:
+    def _sealed_event(self, event: NewEvent, keys: Keys) -> NewEvent:
+        if event.customer_id is None or event.customer_id not in keys:
             return event
-        key = keys[event.customer_id]
-        names = self._fields.of(event.type)
-        return replace(event, data=with_sealed(event.data, names, sealer(key)))
+        names, seal = self._fields.of(event.type), sealer(keys[event.customer_id])
+        return replace(event, data=with_sealed(event.data, names, seal))
 
     def _takes_key(self, command: msgspec.Struct) -> bool:
         return any(

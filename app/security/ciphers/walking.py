@@ -45,15 +45,17 @@ def with_sealed(json: Raw, names: Names, seal: Change) -> Raw:
     text = bytes(json)
     if not text.startswith(_CONTAINERS) or not names.may_occur_in(text):
         return json
-
-    def change(name: str, value: Raw) -> Raw:
+    if text.startswith(b"["):
+        items = _array.decode(json)
+        return Raw(_encoder.encode([with_sealed(item, names, seal) for item in items]))
+    fields = _object.decode(json)
+    for name, value in fields.items():
         if name not in names:
-            return with_sealed(value, names, seal)
-        if bytes(value) == b"null" or sealed_value(value):
-            return value
-        return seal(name, value)
-
-    return _changed(json, change, lambda value: with_sealed(value, names, seal))
+            if bytes(value).startswith(_CONTAINERS):  # spares most values a call
+                fields[name] = with_sealed(value, names, seal)
+        elif bytes(value) != b"null" and not sealed_value(value):
+            fields[name] = seal(name, value)
+    return Raw(_encoder.encode(fields))
 
 
 def with_opened(json: Raw, opened: Callable[[str, SealedValue], Raw]) -> Raw:
