@@ -82,9 +82,9 @@ def _version(bin_dir: Path) -> str | None:
 
 def _output(*command: str) -> str:
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - programs of our own choice
             command, capture_output=True, text=True, check=True, timeout=_PATIENCE_S
-        )  # noqa: S603 - programs of our own choice
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
