@@ -26,10 +26,7 @@ class SharedReads:
         self._reading: asyncio.Task[None] | None = None
 
     async def read(self, stream: str, after_version: int) -> Sequence[RecordedEvent]:
-        """The stream's next events. One stream is asked for once at a time.
-
-        Raises what `EventStore.read_streams` raises for this stream.
-        """
+        """The stream's next events. Raises what `EventStore.read_streams` raises for this stream."""
         answer: asyncio.Future[Sequence[RecordedEvent]] = asyncio.Future()
         self._asked.append((stream, after_version, answer))
         if self._reading is None or self._reading.done():
@@ -38,9 +35,21 @@ class SharedReads:
 
     async def _read_all(self) -> None:
         while self._asked:
-            asked = self._asked[:MAX_STREAMS_A_READ]
-            del self._asked[:MAX_STREAMS_A_READ]
-            await self._answer(asked)
+            await self._answer(self._taken())
+
+    def _taken(self) -> Sequence[_Asked]:
+        """Those who come next. Who asks for other events of a stream of theirs waits for another
+        turn: it would be answered with events that it has, or without some that it has not.
+        """
+        taken: list[_Asked] = []
+        others: list[_Asked] = []
+        after: dict[str, int] = {}
+        for asked in self._asked:
+            stream, version, _ = asked
+            fits = len(taken) < MAX_STREAMS_A_READ and after.setdefault(stream, version) == version
+            (taken if fits else others).append(asked)
+        self._asked = others
+        return taken
 
     async def _answer(self, asked: Sequence[_Asked]) -> None:
         try:

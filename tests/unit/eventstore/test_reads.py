@@ -75,6 +75,16 @@ async def test_who_asks_during_a_read_is_answered_by_one_that_begins_later() -> 
     assert store.reads == [["order-1"], ["order-2"]]
 
 
+async def test_each_gets_the_events_behind_its_own_version_of_one_stream() -> None:
+    store = Store()
+    await append(store, "order-1", 5)
+    reads = SharedReads(store, limit=3)
+    asked = [("order-1", 3), ("order-1", 0), ("order-2", 0), ("order-1", 5), ("order-1", 0)]
+    answers = await asyncio.gather(*(versions(reads, stream, after) for stream, after in asked))
+    assert list(answers) == [[4, 5], [1, 2, 3], [], [], [1, 2, 3]]
+    assert store.reads == [["order-1", "order-2"], ["order-1"], ["order-1"]]
+
+
 async def test_no_read_takes_more_than_its_bound() -> None:
     store = Store()
     reads = SharedReads(store, limit=10)
