@@ -26,7 +26,7 @@ class SharedReads:
         self._reading: asyncio.Task[None] | None = None
 
     async def read(self, stream: str, after_version: int) -> Sequence[RecordedEvent]:
-        """The stream's next events. Raises what `EventStore.read_streams` raises for this stream."""
+        """The next events of a stream. Raises what `EventStore.read_streams` raises for it."""
         answer: asyncio.Future[Sequence[RecordedEvent]] = asyncio.Future()
         self._asked.append((stream, after_version, answer))
         if self._reading is None or self._reading.done():

@@ -23,6 +23,7 @@ from app.eventstore.execute import Executor
 from app.eventstore.postgres import opened_store
 from app.eventstore.wakeups import Wakeups
 from app.kernel.cipher import as_stored
+from app.modules.messages import decider
 from app.modules.messages.decider import BeginSending
 from tests.faults.mortal import Mortal
 from tests.fixtures.hooks import SECRET
@@ -87,6 +88,7 @@ async def main(database: Database, mortal: MortalCourier, port: int, url: str) -
         return await mortal.record(sender, *of, **more)
 
     Sender._record = record  # type: ignore[method-assign, assignment] # of this process
+    decider.MAX_TRIES_A_CHANNEL = 1_000  # kills come faster than a message has tries
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(database, poll_interval=POLL))
         wakeups = await stack.enter_async_context(Wakeups(database, POLL))
