@@ -33,6 +33,9 @@ EventType = Annotated[str, Meta(min_length=1, max_length=200, examples=["Order P
 # In Python, $ alone would let a final line feed through.
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)")]
 LocalTime = Annotated[str, Meta(pattern=LOCAL_TIME, examples=["18:00"])]
+# Of 64 bits: what the engine keeps could not be written down otherwise, and all rules would stop.
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Many = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
 
@@ -84,7 +87,7 @@ class Sum(Struct, frozen=True, forbid_unknown_fields=True, tag_field="is", tag="
 
     of: Expression
     """Of type int, for sums of floats depend on their order."""
-    over: int
+    over: Whole
     within: Duration
 
 
@@ -130,7 +133,7 @@ class IssueOffer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do"
     per_customer: Annotated[int, Meta(ge=1, le=1_000)] | None = None
     """At most so many of this offer, ever or `each`."""
     each: Duration | None = None
-    in_total: Annotated[int, Meta(ge=1)] | None = None
+    in_total: Many | None = None
 
 
 class RecordEvent(Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="record"):
@@ -199,7 +202,7 @@ class ReEntry(Struct, frozen=True, forbid_unknown_fields=True):
 class MassLimit(Struct, frozen=True, forbid_unknown_fields=True):
     """When more customers than this get it within a time, something else is wrong: hold it back."""
 
-    more_than: Annotated[int, Meta(ge=1)]
+    more_than: Many
     within: Duration
 
 

@@ -86,6 +86,12 @@ async def test_every_fault_is_answered_with_its_place(api: Api, path: str) -> No
         ({"trigger": {"event": "x", "where": "y" * 2_001}}, "trigger.where"),
         ({"holdout": 101}, "holdout"),
         ({"colour": "red"}, "colour"),
+        ({"pattern": {"is": "sum", "of": "1", "over": 2**63, "within": "1m"}}, "pattern.over"),
+        ({"limits": {"mass": {"more_than": 2**63, "within": "1m"}}}, "limits.mass.more_than"),
+        (
+            {"steps": [{"do": "offer", "offer": "o", "expires_in": "1d", "in_total": 2**63}]},
+            "steps[0].in_total",
+        ),
     ],
 )
 async def test_what_is_no_rule_is_refused(
