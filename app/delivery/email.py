@@ -9,6 +9,7 @@ import asyncio
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -200,6 +201,7 @@ class EmailChannel:
             mail["From"] = self._sender
             mail["To"] = Address(addr_spec=outgoing.address or "")
             mail["Subject"] = " ".join((outgoing.subject or _subject(outgoing.kind)).split())
+            mail["Date"] = datetime.now(UTC)  # that of this attempt; RFC 5322 demands one
             mail["Message-ID"] = f"<{outgoing.stable_id}@{self._sender.domain}>"
             mail["X-Tidings-Message-Id"] = outgoing.message_id
             mail["Auto-Submitted"] = "auto-generated"

@@ -10,7 +10,7 @@ rule was; what it would have done is not in the log, so nothing follows from it.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import NamedTuple
 
@@ -46,6 +46,8 @@ TURN_S = 0.005
 MAX_POSITION = 2**63 - 1
 
 _INSTANT = timedelta(microseconds=1)
+_FIRST_BEGIN = datetime(1, 1, 2, tzinfo=UTC)
+"""Nothing was recorded before it, and there are no instants much before it."""
 _WHEN = "SELECT position_at(%s), position_at(least(%s, clock_now())), least(%s, clock_now())"
 
 
@@ -82,7 +84,8 @@ class Backtests:
         period = asked.period
         if period.begin >= period.end:
             raise InvalidInput("a period ends after it begins", field="to")
-        values = (period.begin - _INSTANT, period.end - _INSTANT, period.end)
+        first = max(period.begin, _FIRST_BEGIN)
+        values = (first - _INSTANT, period.end - _INSTANT, period.end)
         [(before, upto, end)] = await fetch(self._store.pool, _WHEN, values)
         changes = await self._changes()
         tried = await self._tried(name, asked, changes)

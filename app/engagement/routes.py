@@ -178,10 +178,13 @@ def _life_routes(commands: Commands, rules: Rules) -> list[HTTPRouteHandler]:
 
     @command(f"{_PATH}/resume", scope="rules:write", summary="Resume a rule", tags=_TAGS)
     async def resume_rule(
-        request: Request[Any, Any, Any], name: FromPath[str], data: JSONBody[Resuming]
+        request: Request[Any, Any, Any],
+        name: FromPath[str],
+        data: JSONBody[Resuming | None] = None,
     ) -> ASGIApp:
         """It goes on. What fell due meanwhile is dropped, unless asked for."""
-        return await commands.run(request, Step(RULE, name, Resume(data.fire_overdue)))
+        fire_overdue = data is not None and data.fire_overdue
+        return await commands.run(request, Step(RULE, name, Resume(fire_overdue)))
 
     @command(f"{_PATH}/retire", scope="rules:write", summary="Retire a rule", tags=_TAGS)
     async def retire_rule(

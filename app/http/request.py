@@ -122,8 +122,9 @@ class JsonRequest(Request[Any, Any, State]):
         return self._body
 
     async def json(self) -> Any:
-        """The body as the type of the handler's `data`."""
-        return decode_json(_decoder_of(self.route_handler), await self.body())
+        """The body as the type of the handler's `data`; None for one that was left out."""
+        body = await self.body()
+        return decode_json(_decoder_of(self.route_handler), body) if body else None
 
 
 @lru_cache(MAX_DECODERS)

@@ -215,6 +215,7 @@ async def test_a_bad_receipt_is_refused_by_its_field(
         ({"channels": ["inbox", "inbox"]}, "channels"),
         ({"channels": ["E-mail"]}, "channels[0]"),
         ({"not_before": "tomorrow"}, "not_before"),
+        ({"not_before": "9999-12-31T23:59:59-14:00"}, "not_before"),
     ],
 )
 async def test_a_request_that_does_not_fit_is_refused_by_its_field(

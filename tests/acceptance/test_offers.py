@@ -83,3 +83,9 @@ async def test_a_code_is_sealed_in_the_log_and_masked_without_leave(api: Api, of
 async def test_an_offer_whose_time_is_over_is_no_offer_to_issue(offer: Offer) -> None:
     answer = await offer.issue(timedelta(days=-1))
     assert (answer.status, answer.json()["field"]) == (400, "expires_at")
+
+
+async def test_an_offer_beyond_the_years_that_can_be_read_is_none_to_issue(api: Api) -> None:
+    body = {"customer_id": "o", "offer": "ten", "expires_at": "9999-12-31T23:59:59-14:00"}
+    answer = await api.post("/v1/offers/far/issue", body)
+    assert (answer.status, answer.json()["field"]) == (400, "expires_at")

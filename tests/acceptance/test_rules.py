@@ -55,6 +55,8 @@ async def test_a_rule_is_saved_goes_live_is_paused_and_retires(api: Api, path: s
     assert (stale.status, stale.code) == (412, "wrong-expected-version")
     await api.post(f"{path}/pause", {})
     await api.post(f"{path}/resume", {"fire_overdue": True})
+    bare = await api.send("POST", f"{path}/resume")
+    assert bare.status == 200, bare
     await api.post(f"{path}/retire", {})
     over = await api.send("PUT", path, RULE)
     assert (over.status, over.code) == (409, "rule-is-retired")

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -281,3 +281,10 @@ async def test_what_cannot_be_tested_is_refused(stage: Stage) -> None:
         await backtested(stage, "greet", period=Period(now, now))
     with pytest.raises(InvalidInput):
         await backtested(stage, "greet", version=1, rule=rule_of())
+
+
+async def test_a_period_may_begin_with_the_first_instant_that_there_is(stage: Stage) -> None:
+    await stage.live("greet")
+    now = await stage.store.now()
+    begin = datetime.min.replace(tzinfo=UTC)
+    await backtested(stage, "greet", period=Period(begin, now))

@@ -40,6 +40,7 @@ async def test_a_mail_says_what_the_message_says(box: Mailbox) -> None:
     assert (mail["From"], mail["To"]) == ("Shop <shop@example.com>", "ann@example.com")
     assert mail["Subject"] == "Your order"
     assert mail["X-Tidings-Message-Id"] == outgoing.message_id
+    assert mail["Date"].datetime.tzinfo is not None
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert html is not None
