@@ -68,7 +68,8 @@ async def test_a_message_is_sent_and_its_customer_can_see_by_which_channel(api: 
         "message.sending",
         "message.sent",
     ]
-    entries = await api.all_items(f"/v1/customers/{ann}/timeline")
+    sent_at = told["events"][-1]["position"]
+    entries = await api.all_items(f"/v1/customers/{ann}/timeline", min_position=sent_at)
     assert {"Sent a message by console"} <= {entry["title"] for entry in entries}
     assert (await inbox(api, ann))["items"] == []
 
