@@ -78,6 +78,12 @@ class Stage:
         await self.hand.rest()
         return [mail.get_content().strip() for mail in self.mailbox.mails if mail["To"] == address]
 
+    async def issued(self, customer_id: str) -> list[Any]:
+        """The customer's offers, as the API shows them."""
+        target = f"/v1/customers/{customer_id}/offers?min_position={await self._head()}"
+        items: list[Any] = (await self.api.read(target))["items"]
+        return items
+
     async def offers(self, customer_id: str) -> list[str]:
         return [each["offer"] for each in await self._data(customer_id, "offer.issued")]
 
@@ -205,7 +211,7 @@ async def test_an_offer_that_was_clicked_becomes_a_code_by_mail(stage: Stage) ->
     await stage.passes(2 * HOUR)
     assert await stage.decided(ann) == ["clicked-offer acted"]
     [mail] = await stage.mails_to(address)
-    issued = (await stage.api.read(f"/v1/customers/{ann}/offers"))["items"]
+    issued = await stage.issued(ann)
     assert issued[0]["code"] in mail
     assert await stage.decided(ben) == []
     assert await stage.decided(cleo) == ["clicked-offer held_back no_consent no_consent not_sent"]
@@ -306,7 +312,7 @@ async def test_a_viewer_who_has_to_wait_gets_one_discount_unless_many_do(stage: 
     ]
     assert await stage.offers(ann) == ["buffering-discount"]
     [apology] = await stage.inbox(ann, "apologies")
-    [offer] = (await stage.api.read(f"/v1/customers/{ann}/offers"))["items"]
+    [offer] = await stage.issued(ann)
     assert offer["code"] in apology
     await stage.passes(20 * MINUTE)
     viewers = [await stage.somebody() for _ in range(21)]
@@ -327,7 +333,7 @@ async def test_who_is_away_for_a_month_is_won_back_but_for_some(stage: Stage) ->
     await stage.passes(30 * DAY)
     assert await stage.decided(ann) == ["win-back acted"]
     [invitation] = await stage.inbox(ann, "offers")
-    [offer] = (await stage.api.read(f"/v1/customers/{ann}/offers"))["items"]
+    [offer] = await stage.issued(ann)
     assert offer["code"] in invitation
     assert await stage.decided(ben) == []
     assert await stage.decided(cleo) == ["win-back held_back no_consent no_consent not_sent"]
