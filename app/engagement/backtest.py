@@ -10,7 +10,7 @@ rule was; what it would have done is not in the log, so nothing follows from it.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import perf_counter
 from typing import NamedTuple
 
@@ -37,6 +37,7 @@ from app.eventstore.codec import Codec
 from app.eventstore.database import fetch
 from app.eventstore.postgres import PostgresEventStore
 from app.eventstore.scanning import Scan
+from app.kernel.clock import in_utc
 from app.kernel.errors import InvalidInput, NotFound, Refused
 from app.kernel.event import Event, RecordedEvent
 from app.modules.customers.events import CustomerErased
@@ -46,9 +47,13 @@ TURN_S = 0.005
 MAX_POSITION = 2**63 - 1
 
 _INSTANT = timedelta(microseconds=1)
-_FIRST_BEGIN = datetime(1, 1, 2, tzinfo=UTC)
-"""Nothing was recorded before it, and there are no instants much before it."""
-_WHEN = "SELECT position_at(%s), position_at(least(%s, clock_now())), least(%s, clock_now())"
+# Of the last instant before: what is subtracted there may be less than Python has years.
+_WHEN = """
+SELECT position_at(%(begin)s::timestamptz - instant),
+    position_at(least(%(end)s::timestamptz - instant, clock_now())),
+    least(%(end)s, clock_now())
+FROM CAST('1 microsecond' AS interval) AS instant
+"""
 
 
 class TooMuchToKeep(Refused):
@@ -81,17 +86,17 @@ class Backtests:
         """
         if asked.version is not None and asked.rule is not None:
             raise InvalidInput("give a version or a rule, not both", field="rule")
-        period = asked.period
-        if period.begin >= period.end:
+        begin = in_utc(asked.period.begin, field="from")
+        asked_end = in_utc(asked.period.end, field="to")
+        if begin >= asked_end:
             raise InvalidInput("a period ends after it begins", field="to")
-        first = max(period.begin, _FIRST_BEGIN)
-        values = (first - _INSTANT, period.end - _INSTANT, period.end)
+        values = {"begin": begin, "end": asked_end}
         [(before, upto, end)] = await fetch(self._store.pool, _WHEN, values)
         changes = await self._changes()
         tried = await self._tried(name, asked, changes)
         return Backtest(
             name,
-            Period(period.begin, max(end, period.begin)),
+            Period(begin, max(end, begin)),
             tried,
             changes=[each for each in changes if each.position <= upto],
             positions=range(before, max(upto, before)),

@@ -88,7 +88,7 @@ class CustomerState(Struct, omit_defaults=True):
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost with it."""
-        return not (self.instances or self.sent or self.begun or self.offers)
+        return not self.size
 
 
 class Totals(Struct, omit_defaults=True):

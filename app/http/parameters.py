@@ -40,17 +40,6 @@ def instant(value: str, *, field: str) -> datetime:
         ) from None
 
 
-def check_year(moment: datetime, *, field: str) -> None:
-    """`InvalidInput` for what an offset puts outside of the years 1 to 9999 in UTC.
-
-    The database would take it, and could not be read again.
-    """
-    try:
-        moment.astimezone(UTC)
-    except OverflowError:
-        raise InvalidInput("the time is out of range", field=field) from None
-
-
 def calendar_day(value: str, *, field: str) -> date:
     """A day from ``YYYY-MM-DD``; `InvalidInput` for anything else."""
     try:

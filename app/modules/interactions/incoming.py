@@ -1,7 +1,7 @@
 """An event as a sender says it, and how it becomes one of the log."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from msgspec import UNSET, Meta, MsgspecError, Raw, Struct, UnsetType
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from app.eventstore.port import Append, StreamAppend
 from app.http.body import with_whole_pairs
 from app.http.decoding import decode_json
-from app.kernel.clock import Clock
+from app.kernel.clock import Clock, in_utc
 from app.kernel.declared import NOTHING_DECLARED, DeclaredTypes
 from app.kernel.errors import InputTooLarge, InvalidInput
 from app.kernel.event import ACTIVITY, EventCatalogue, Metadata, NewEvent
@@ -172,10 +172,7 @@ class Intake:
             )
 
     def _when(self, occurred_at: datetime) -> datetime:
-        try:
-            when = occurred_at.astimezone(UTC)
-        except OverflowError:
-            raise InvalidInput("the time is out of range", field="occurred_at") from None
+        when = in_utc(occurred_at, field="occurred_at")
         if when > self._clock() + MAX_AHEAD:
             raise InvalidInput("the time is more than a day ahead", field="occurred_at")
         return when

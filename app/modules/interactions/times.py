@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
+from app.kernel.clock import in_utc
 from app.kernel.errors import InvalidInput
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,14 +52,8 @@ def instant_of(text: str, zone: tzinfo) -> datetime:
                 f"{_shown(text)} is no time such as 2024-03-13T10:21:14Z or 1710325274",
                 field="occurred_at",
             ) from None
-    return _in_utc(moment, zone)
-
-
-def _in_utc(moment: datetime, zone: tzinfo) -> datetime:
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except OverflowError:
-        raise InvalidInput("the time is out of range", field="occurred_at") from None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return in_utc(aware, field="occurred_at")
 
 
 def _instant_of_number(text: str) -> datetime:

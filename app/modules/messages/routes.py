@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from app.eventstore.execute import Step
 from app.eventstore.port import EventStore
 from app.http.fields import Word
-from app.http.parameters import check_year
+from app.kernel.clock import in_utc
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.messages.decider import MESSAGE, MarkRead, NoSuchMessage, RequestMessage
@@ -84,7 +84,7 @@ class MessageRequest(Struct, frozen=True, forbid_unknown_fields=True):
         if len(set(self.channels)) < len(self.channels):
             raise InvalidInput("each channel is named once", field="channels")
         if self.not_before is not None:
-            check_year(self.not_before, field="not_before")
+            in_utc(self.not_before, field="not_before")
 
 
 def message_routes(commands: Commands, store: EventStore) -> list[HTTPRouteHandler]:

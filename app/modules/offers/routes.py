@@ -12,8 +12,7 @@ from msgspec import Meta, Struct
 
 from app.eventstore.execute import Step
 from app.http.fields import Nothing, Word
-from app.http.parameters import check_year
-from app.kernel.clock import Clock
+from app.kernel.clock import Clock, in_utc
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_customer_id, check_id
 from app.modules.offers.decider import (
@@ -76,8 +75,7 @@ def offer_routes(
         Its time must not be over.
         """
         check_customer_id(data.customer_id)
-        check_year(data.expires_at, field="expires_at")
-        if data.expires_at <= clock():
+        if in_utc(data.expires_at, field="expires_at") <= clock():
             raise InvalidInput("it is over", field="expires_at")
         issue = IssueOffer(data.customer_id, data.offer, code(_checked(offer_id)), data.expires_at)
         return await commands.run(request, Step(OFFER, offer_id, issue, data.customer_id))

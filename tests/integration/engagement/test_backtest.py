@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -73,6 +73,7 @@ RULES: dict[str, Mapping[str, Any]] = {
         "limits": {"consent": False, "mass": {"more_than": 4, "within": "5h"}},
     },
 }
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 
 
 def backtests(stage: Stage) -> Backtests:
@@ -288,3 +289,19 @@ async def test_a_period_may_begin_with_the_first_instant_that_there_is(stage: St
     now = await stage.store.now()
     begin = datetime.min.replace(tzinfo=UTC)
     await backtested(stage, "greet", period=Period(begin, now))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "field"),
+    [
+        (datetime(1, 1, 1, tzinfo=EAST), datetime(2026, 1, 1, tzinfo=UTC), "from"),
+        (datetime(2026, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=WEST), "to"),
+    ],
+)
+async def test_a_bound_that_an_offset_puts_out_of_range_is_refused(
+    stage: Stage, begin: datetime, end: datetime, field: str
+) -> None:
+    await stage.live("greet")
+    with pytest.raises(InvalidInput) as refused:
+        await backtested(stage, "greet", period=Period(begin, end))
+    assert refused.value.field == field
