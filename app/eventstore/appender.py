@@ -137,8 +137,14 @@ class Appender:
         self._enqueue(unit, unit_events, unit_bytes)
         return answers
 
+    def append(self, append: Append) -> asyncio.Future[Appended]:
+        """The same of one append."""
+        answer: asyncio.Future[Appended] = self._loop.create_future()
+        self.submit_one(append, answer)
+        return answer
+
     def submit_one(self, append: Append, waiter: Waiter) -> None:
-        """The same of one append, whose waiter is told."""
+        """The same for whoever waits otherwise than by a future."""
         waiting = Waiting(append, waiter, perf_counter() + _GIVE_UP_AFTER_S)
         if self._encoded(waiting):
             self._enqueue((waiting,), len(waiting.records), waiting.size_bytes)
@@ -271,12 +277,14 @@ class Appender:
         try:
             await check_server(connection, accept_data_loss=self._database.accept_data_loss)
             await connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
+            calls = GroupCalls(connection)
+            await calls.prepare()
         except BaseException as error:
             await connection.close()
             if isinstance(error, psycopg.OperationalError):  # it is lost already
                 raise unavailable(error) from error
             raise
-        return GroupCalls(connection)
+        return calls
 
     async def _disconnect(self) -> None:
         if self._calls is not None:

@@ -6,6 +6,8 @@ no lock.
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from psycopg import OperationalError
@@ -16,6 +18,8 @@ from psycopg.pq.abc import PGresult
 from app.eventstore.database import Connection
 
 CALL = b"CALL append_group($1, $2, $3)"
+_PREPARED = b"append_group"
+_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 _versions = msgspec.json.Decoder(list[int])
 
@@ -48,6 +52,10 @@ class GroupCalls:
         self._is_watched = True
         self._loop.add_reader(self._socket, self._read)
 
+    async def prepare(self) -> None:
+        """Have the server parse the call once; before the first. Raises like `append`."""
+        await self._asked(partial(self._pgconn.send_prepare, _PREPARED, CALL))
+
     async def append(self, request: bytes, *, seen: int, fresh: bool) -> GroupAnswer:
         """Send a group and wait for the answer, which comes after the commit.
 
@@ -55,23 +63,29 @@ class GroupCalls:
 
         Raises `psycopg.Error`; after any other exception the connection is of no further use.
         """
-        answer = self._answer = self._loop.create_future()
-        self._result = None
-        try:
-            self._pgconn.send_query_params(CALL, [request, b"%d" % seen, b"t" if fresh else b"f"])
-            if self._pgconn.flush():
-                self._loop.add_writer(self._socket, self._write)
-        except OperationalError as error:
-            self._lost(error)
-        result = await answer  # not the attribute, which is None once the connection is lost
-        if result.status != ExecStatus.TUPLES_OK:
-            raise error_from_result(result)
+        values = [request, b"%d" % seen, b"t" if fresh else b"f"]
+        send = partial(self._pgconn.send_query_prepared, _PREPARED, values)
+        result = await self._asked(send)
         versions = result.get_value(0, 1)
         return GroupAnswer(
             int(result.get_value(0, 0) or 0),
             _versions.decode(b"[%s]" % versions[1:-1]) if versions else [],
             result.get_value(0, 2),
         )
+
+    async def _asked(self, send: Callable[[], None]) -> PGresult:
+        answer: asyncio.Future[PGresult] = self._loop.create_future()
+        self._answer, self._result = answer, None
+        try:
+            send()
+            if self._pgconn.flush():
+                self._loop.add_writer(self._socket, self._write)
+        except OperationalError as error:
+            self._lost(error)
+        result = await answer  # not the attribute, which is None once the connection is lost
+        if result.status not in _DONE:
+            raise error_from_result(result)
+        return result
 
     async def close(self) -> None:
         """Close the connection."""

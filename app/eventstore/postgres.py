@@ -43,7 +43,7 @@ class PostgresEventStore:
 
     async def append(self, append: Append) -> Appended:
         """See `EventStore.append`."""
-        return await self.appender.submit((append,))[0]
+        return await self.appender.append(append)
 
     async def append_many(self, appends: Sequence[Append]) -> list[Appended | Exception]:
         """See `EventStore.append_many`."""

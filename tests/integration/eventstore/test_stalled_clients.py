@@ -131,4 +131,4 @@ async def test_an_append_is_one_statement_and_never_part_of_a_pipeline(
         sent = [
             line.split("\t")[3] for line in trace.read().decode().splitlines() if "\tF\t" in line
         ]
-    assert sent == ["Parse", "Bind", "Describe", "Execute", "Sync"] * 10
+    assert sent == ["Bind", "Describe", "Execute", "Sync"] * 10
