@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -199,14 +199,24 @@ async def _borrow_once(
         return await work(connection)
 
 
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_its_end(work: Awaitable[T]) -> T:
     """What the work answers; it goes on when whoever awaits it is cancelled, who does not wait.
 
     For what borrows a connection for a moment. Cancelled while it waits for one, or gives it back,
     a pool may lose the connection for good; or, before Python 3.12, the cancellation itself, so
-    that a task which was told to end goes on.
+    that a task which was told to end goes on. Several may await one future. If it fails when
+    nobody is left, that is nobody's failure, and not logged as one.
     """
-    return await asyncio.shield(asyncio.ensure_future(work))
+    done = asyncio.ensure_future(work)
+    done.add_done_callback(_seen)
+    # Not `shield`, whose own future may have the failure when its awaiter is cancelled.
+    await asyncio.wait((done,))
+    return done.result()
+
+
+def _seen(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()
 
 
 @cache

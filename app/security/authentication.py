@@ -14,6 +14,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from app.eventstore.database import to_its_end
 from app.http.access import Unauthenticated
 from app.http.asgi import AnyScope
 from app.http.context import context_of
@@ -89,7 +90,7 @@ class Authentication:
         if asking is None:
             asking = self._asking[credential] = asyncio.create_task(self._ask(credential))
             asking.add_done_callback(lambda _: self._asking.pop(credential, None))
-        return await asyncio.shield(asking)
+        return await to_its_end(asking)
 
     async def _ask(self, credential: str) -> Principal:
         until = monotonic() + _BELIEVED_FOR_S

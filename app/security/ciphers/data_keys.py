@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from psycopg_pool import AsyncConnectionPool
 
-from app.eventstore.database import Connection, fetch
+from app.eventstore.database import Connection, fetch, to_its_end
 from app.kernel.cipher import KeyManagement
 from app.security.ciphers.data_key import DATA_KEY_BYTES, DataKey
 from app.security.ciphers.master_key import WrongMasterKey
@@ -189,7 +189,7 @@ class DataKeys:
         """Forget what was destroyed elsewhere; those who come at a time share one look."""
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        await asyncio.shield(self._looking)
+        await to_its_end(self._looking)
 
     async def _look(self) -> None:
         started = monotonic()
