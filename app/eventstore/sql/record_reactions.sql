@@ -12,6 +12,13 @@ CREATE OR REPLACE FUNCTION record_reactions(
     fired jsonb, timers jsonb, cancelled text[], request jsonb, OUT first_position bigint
 )
 LANGUAGE plpgsql VOLATILE
+-- Planned once, perhaps while there are no timers: only index probes do at any number of them. For
+-- short lists of keys PostgreSQL would else plan anew in each call, at twice the cost of all the rest.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
 AS $function$
 #variable_conflict use_column
 DECLARE
