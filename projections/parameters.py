@@ -5,7 +5,8 @@ from typing import Annotated
 
 from litestar.params import QueryParameter
 
-from app.http.parameters import MAX_POSITION, instant
+from app.http.parameters import MAX_POSITION
+from app.kernel.clock import instant
 from app.kernel.errors import InvalidInput
 from projections.as_of import Moment, Past, PastModels
 from projections.paging import MAX_LIMIT

@@ -28,7 +28,7 @@ from app.engagement.backtested import (
 )
 from app.engagement.compiled import InvalidRule
 from app.engagement.rule import Rule
-from app.http.parameters import instant
+from app.kernel.clock import instant
 from app.kernel.errors import InvalidInput
 from app.running import running_database
 from app.settings import Settings

@@ -2,11 +2,9 @@
 
 import asyncio
 import gc
-import os
 import resource
 import socket
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,16 +15,16 @@ import uvicorn
 import uvloop
 
 from app.bootstrap.api import opened_api
+from app.cli.children import worker_specs
 from app.cli.options import EDGE, LOGS, OPENID, SEALING, STORE, settings_of, settings_options
 from app.eventstore.database import Database
 from app.http.asgi import App
-from app.http.metrics import SHARED_DIRECTORY_VARIABLE
 from app.http.protocol import Protocol
 from app.http.server import Server
 from app.logs import configure_logs
 from app.running import running_database
-from app.settings import Settings, environment_of
-from app.supervisor import ChildSpec, Supervisor, listen
+from app.settings import Settings
+from app.supervisor import Supervisor, listen
 
 GRACE_S = 5
 KEEP_ALIVE_S = 75
@@ -37,10 +35,6 @@ MAX_OPEN_FILES = 65_536
 """A connection is one; the usual limit of 1,024 is lower than what a process serves."""
 GARBAGE_OBJECTS = 20_000
 """By how many objects a process has to grow before garbage is looked for."""
-
-# -P: the folder that users are in may well hold a package `app` of their own.
-OURS = (sys.executable, "-P", "-m", "app")
-"""How a process starts another one of ours."""
 
 
 @click.command
@@ -126,28 +120,3 @@ def _serve_with_workers(settings: Settings, database: Database) -> int:
     with TemporaryDirectory(prefix="tidings-metrics-") as metrics:
         workers = worker_specs(settings, database, sockets, Path(metrics))
         return asyncio.run(Supervisor([workers]).run())
-
-
-def worker_specs(
-    settings: Settings, database: Database, sockets: Sequence[socket.socket], metrics: Path
-) -> list[ChildSpec]:
-    """The API's worker processes, one a socket."""
-    return [
-        ChildSpec(
-            name=f"api-{number}",
-            argv=[*OURS, "serve", "--fd", str(listening.fileno())],
-            env=child_environment(settings, database, metrics),
-            pass_fds=[listening.fileno()],
-        )
-        for number, listening in enumerate(sockets, 1)
-    ]
-
-
-def child_environment(settings: Settings, database: Database, metrics: Path) -> dict[str, str]:
-    """What a child process of ours runs with: our settings, on this very server."""
-    return {
-        **os.environ,
-        **environment_of(settings),
-        "TIDINGS_DATABASE_URL": database.url,
-        SHARED_DIRECTORY_VARIABLE: str(metrics),
-    }

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from app.cli.serve import OURS
+from app.cli.children import OURS
 from app.embedded import find_running
 from app.eventstore.database import Database
 from app.kernel.errors import TidingsError

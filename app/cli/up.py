@@ -17,10 +17,10 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
-from app.bootstrap.courier import check_channels
 from app.bootstrap.keys import opened_keys
 from app.bootstrap.projections import PROJECTION_NAMES
 from app.cli.acting import acting
+from app.cli.children import OURS, child_environment, worker_specs
 from app.cli.options import (
     CHANNELS,
     EDGE,
@@ -31,7 +31,6 @@ from app.cli.options import (
     settings_of,
     settings_options,
 )
-from app.cli.serve import OURS, child_environment, worker_specs
 from app.embedded import Cluster, own_cluster
 from app.eventstore.database import Database, check_server_of
 from app.kernel.principal import EVERYTHING
@@ -85,7 +84,10 @@ def command(**options: Any) -> None:
             upgrade(database)
         read_secret(settings)  # made once, before several processes want it
         read_master_keys(settings)
-        check_channels(settings)
+        if any(getattr(settings, name) for name in (*CHANNELS, "receipts_secret")):
+            from app.bootstrap.courier import check_channels  # noqa: PLC0415 - loads what they use
+
+            check_channels(settings)
         sockets = listen(settings.host, settings.port, settings.workers)
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix="tidings-metrics-")))
         url = _url(sockets[0])

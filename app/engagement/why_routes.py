@@ -11,8 +11,8 @@ from litestar.params import FromPath, QueryParameter
 from app.engagement.why import Explaining, Why, WhyNot
 from app.http.access import principal_of, requires
 from app.http.load import Overloaded
-from app.http.parameters import instant
 from app.kernel.cipher import Discloses
+from app.kernel.clock import instant
 from app.kernel.errors import InvalidInput
 from app.kernel.ids import check_id
 

@@ -16,7 +16,8 @@ from app.http.exceptions import answer_with_problem
 from app.http.health import HealthCheck, health_routes
 from app.http.limits import Limits, Unlimited
 from app.http.load import Load
-from app.http.metrics import Metrics, RequestMetrics, metrics_route
+from app.http.metrics import Metrics, RequestMetrics
+from app.http.metrics_route import metrics_route
 from app.http.middleware import Front
 from app.http.parameters import refuse_unknown_parameters
 from app.http.request import MAX_BODY_BYTES, JsonRequest

@@ -12,13 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import prometheus_client
-from litestar import Response, get
-from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
-
-from app.http.access import PUBLIC
 
 SHARED_DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -137,13 +133,3 @@ def _observe_all(histogram: prometheus_client.Histogram, values: Sequence[float]
     bounds = histogram._upper_bounds  # noqa: SLF001 - as above
     for bucket, count in Counter(bisect_left(bounds, value) for value in values).items():
         histogram._buckets[bucket].inc(count)  # noqa: SLF001 - as above
-
-
-def metrics_route(metrics: Metrics) -> HTTPRouteHandler:
-    """``GET /metrics``."""
-
-    @get("/metrics", opt=PUBLIC, include_in_schema=False)
-    async def show_metrics() -> Response[bytes]:
-        return Response(await metrics.told(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
-
-    return show_metrics

@@ -1,7 +1,7 @@
 """The parameters of a URL: types that queries share, and what is wrong with those that came."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -24,20 +24,6 @@ OptionalPosition = Annotated[int | None, QueryParameter(ge=0, le=MAX_POSITION)]
 """A place in the log; what PostgreSQL could not hold is refused."""
 
 _MISSING = re.compile(r"^Missing required \w+ parameter '(.+?)' for path ")
-_InstantType = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-def instant(value: str, *, field: str) -> datetime:
-    """A point in time in UTC from RFC 3339 with an offset; `InvalidInput` for anything else.
-
-    A plus sign that a URL's author left bare, which became a space, is understood.
-    """
-    try:
-        return msgspec.convert(value.replace(" ", "+"), _InstantType).astimezone(UTC)
-    except (msgspec.ValidationError, OverflowError):
-        raise InvalidInput(
-            "a time is written with its offset, such as 2026-11-22T09:30:00Z", field=field
-        ) from None
 
 
 def calendar_day(value: str, *, field: str) -> date:

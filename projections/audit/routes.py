@@ -7,7 +7,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from app.http.access import requires
-from app.http.parameters import instant
+from app.kernel.clock import instant
 from projections.audit.queries import ActFilter, ActPage, Audit
 from projections.paging import DEFAULT_LIMIT
 from projections.parameters import Cursor, EventType, Limit, MinPosition, filter_text

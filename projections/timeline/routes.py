@@ -7,8 +7,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from app.http.access import principal_of, requires
-from app.http.parameters import instant
 from app.kernel.cipher import Discloses
+from app.kernel.clock import instant
 from app.kernel.ids import check_id
 from projections.as_of import PastModels
 from projections.paging import DEFAULT_LIMIT

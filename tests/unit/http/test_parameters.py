@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from litestar import get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from app.http.parameters import OptionalPosition, instant
+from app.http.parameters import OptionalPosition
+from app.kernel.clock import instant
 from app.kernel.errors import InvalidInput
 from tests.unit.http.asking import app_of, ask
 
