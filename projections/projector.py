@@ -7,7 +7,9 @@ more, or was only asked for, is built here.
 """
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,6 +31,7 @@ from projections.generations import (
     make_first,
     unbuilt,
 )
+from projections.precedence import Precedence
 from projections.projection import Generation, Projection
 from projections.rebuild import rebuild
 from projections.session import Log
@@ -36,6 +39,8 @@ from projections.session import Log
 MAX_BATCH_EVENTS = 5_000
 LOOK_FOR_GENERATIONS_EVERY = timedelta(seconds=0.5)
 BUILD_RETRY_AFTER = timedelta(seconds=5)
+MIN_AT_ONCE = 2
+"""Of the steps that an event wakes, on a machine with as few processors."""
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +71,8 @@ class Projector:
         self._log = log
         self._wakeups = wakeups
         self._projections = {projection.name: projection for projection in projections}
+        self._ranks = {projection.name: rank for rank, projection in enumerate(projections)}
+        self._precedence = Precedence(at_once=max(MIN_AT_ONCE, os.cpu_count() or 0))
         self._shards = shards
         self._max_batch_events = max_batch_events
         self._running: dict[Checkpoint, _Running] = {}
@@ -120,9 +127,9 @@ class Projector:
     ) -> _Running:
         stop = asyncio.Event()
         claim = Claim(checkpoint, self._log.catalogue, max_batch_events=self._max_batch_events)
-        consumer = Consumer(
-            claim, partial(self._log.connect, generation.key), Applying(generation, claim)
-        )
+        rank = self._ranks[generation.projection.name]
+        step = Applying(generation, claim, partial(self._precedence.turn, rank))
+        consumer = Consumer(claim, partial(self._log.connect, generation.key), step)
         return _Running(tasks.create_task(consumer.run(self._wakeups, stop)), stop)
 
     def _build(self, tasks: asyncio.TaskGroup, projection: Projection[Any]) -> None:
@@ -135,18 +142,30 @@ class Projector:
 class Applying:
     """Applies the next batch to a generation; waits before an event that it does not know."""
 
-    def __init__(self, generation: Generation[Any], claim: Claim) -> None:
-        """Take what is applied to, and the claim of one of its shards."""
+    def __init__(
+        self,
+        generation: Generation[Any],
+        claim: Claim,
+        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
+        """Take what is applied to, the claim of one of its shards, and what gives it turns.
+
+        It waits for a turn when it has been at the log's end, and not while it is catching up.
+        """
         self._generation = generation
         self._claim = claim
+        self._turn = turn
         self._waiting = Waiting(claim.checkpoint)
+        self._is_behind = False
 
     async def __call__(self, connection: Connection, max_events: int) -> bool:
         """Do so; whether there is more."""
-        span = await self._generation.apply(self._claim, connection, max_events=max_events)
+        async with nullcontext() if self._is_behind else self._turn():
+            span = await self._generation.apply(self._claim, connection, max_events=max_events)
+        self._is_behind = span is not None and span.upto < span.head
         if span is None or await self._waiting.is_before(connection, span):
             return False
-        return span.upto < span.head
+        return self._is_behind
 
 
 async def _build(log: Log, projection: Projection[Any]) -> None:

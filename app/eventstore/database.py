@@ -209,7 +209,7 @@ async def to_its_end(work: Awaitable[T]) -> T:
     """
     done = asyncio.ensure_future(work)
     done.add_done_callback(_seen)
-    # Not `shield`, whose own future may have the failure when its awaiter is cancelled.
+    # Not `shield`: newer Pythons tell the loop of what fails once its awaiter is cancelled.
     await asyncio.wait((done,))
     return done.result()
 
