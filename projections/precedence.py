@@ -14,6 +14,8 @@ YIELDS_S = 0.001
 """How much earlier somebody may have come, a rank, and still lets another go first. So whoever is
 late in the order waits for a while and not for ever, however often the others come again.
 """
+LONGEST_TURN_S = 0.1
+"""Whoever takes longer waits for something else, such as a lock, and keeps nobody from going on."""
 
 
 class Precedence:
@@ -27,7 +29,9 @@ class Precedence:
 
     @asynccontextmanager
     async def turn(self, rank: int) -> AsyncIterator[None]:
-        """Wait for a turn, and have it for the time of the block. 0 is the first rank."""
+        """Wait for a turn, and have it for the time of the block, or as long as anybody may. 0 is
+        the first rank.
+        """
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
         heapq.heappush(self._waiting, (monotonic() + rank * YIELDS_S, next(self._numbers), turn))
@@ -39,10 +43,20 @@ class Precedence:
             if not turn.cancelled():  # it had come already
                 self._end()
             raise
+        has_it = True
+
+        def give_back() -> None:
+            nonlocal has_it
+            if has_it:
+                has_it = False
+                self._end()
+
+        late = loop.call_later(LONGEST_TURN_S, give_back)
         try:
             yield
         finally:
-            self._end()
+            late.cancel()
+            give_back()
 
     def _end(self) -> None:
         self._free += 1

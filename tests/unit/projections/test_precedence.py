@@ -63,6 +63,22 @@ async def test_whoever_is_late_in_the_order_does_not_wait_for_ever() -> None:
     await asyncio.gather(*tasks)
 
 
+async def test_whoever_waits_for_something_else_keeps_nobody_from_going_on() -> None:
+    steps = Steps(at_once=1)
+    tasks = [steps.start(rank) for rank in (0, 1)]
+    async with asyncio.timeout(30):
+        while steps.begun != [0, 1]:
+            await asyncio.sleep(0.01)
+    await steps.end(0)
+    tasks.append(steps.start(2))
+    await settled()
+    assert steps.begun == [0, 1]  # what was given back is not given back again
+    await steps.end(1)
+    assert steps.begun == [0, 1, 2]
+    await steps.end(2)
+    await asyncio.gather(*tasks)
+
+
 @pytest.mark.parametrize("cancelled", [0, 1])
 async def test_the_turn_of_whoever_is_cancelled_is_anothers(cancelled: int) -> None:
     """0 is at it, 1 waits."""
