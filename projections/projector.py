@@ -146,7 +146,7 @@ class Applying:
         self,
         generation: Generation[Any],
         claim: Claim,
-        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        turn: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         """Take what is applied to, the claim of one of its shards, and what gives it turns.
 

@@ -6,7 +6,8 @@ from typing import Any
 import rich_click as click
 import uvloop
 
-from app.bootstrap.courier import check_channels, run_courier
+from app.bootstrap.channels import check_channels
+from app.bootstrap.courier import run_courier
 from app.cli.options import CHANNELS, LOGS, SEALING, STORE, settings_of, settings_options
 from app.cli.stopping import until_stopped
 from app.logs import configure_logs

@@ -17,6 +17,7 @@ import psycopg
 import rich_click as click
 from rich.console import Console
 
+from app.bootstrap.channels import check_channels
 from app.bootstrap.keys import opened_keys
 from app.bootstrap.projections import PROJECTION_NAMES
 from app.cli.acting import acting
@@ -84,10 +85,7 @@ def command(**options: Any) -> None:
             upgrade(database)
         read_secret(settings)  # made once, before several processes want it
         read_master_keys(settings)
-        if any(getattr(settings, name) for name in (*CHANNELS, "receipts_secret")):
-            from app.bootstrap.courier import check_channels  # noqa: PLC0415 - loads what they use
-
-            check_channels(settings)
+        check_channels(settings)
         sockets = listen(settings.host, settings.port, settings.workers)
         metrics = Path(stack.enter_context(TemporaryDirectory(prefix="tidings-metrics-")))
         url = _url(sockets[0])

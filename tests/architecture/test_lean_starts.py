@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.parametrize(
     ("command", "unused"),
     [
-        ("up", ["litestar", "uvicorn", "aiohttp", "liquid"]),
+        ("up", ["litestar", "uvicorn", "liquid"]),
         ("projector", ["litestar", "uvicorn", "aiohttp", "liquid", "alembic"]),
         ("reactor", ["litestar", "uvicorn", "aiohttp", "liquid", "alembic"]),
         ("courier", ["litestar", "uvicorn", "alembic"]),

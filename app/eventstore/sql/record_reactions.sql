@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION record_reactions(
 )
 LANGUAGE plpgsql VOLATILE
 -- Planned once, perhaps while there are no timers: only index probes do at any number of them. For
--- short lists of keys PostgreSQL would else plan anew in each call, at twice the cost of all the rest.
+-- short lists of keys PostgreSQL would else plan anew in each call, which costs more than all the rest.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off

@@ -43,9 +43,7 @@ async def test_the_work_goes_on_without_whoever_asked() -> None:
 
 
 @pytest.mark.parametrize("turns", range(-4, 5))
-async def test_a_failure_is_nobodys_when_whoever_asked_is_cancelled(
-    turns: int,
-) -> None:
+async def test_a_failure_is_nobodys_when_whoever_asked_is_cancelled(turns: int) -> None:
     """So many turns of the loop after it failed, or before. Failures that nobody is told of fail
     the test: the loop tells its runner.
     """
